@@ -1,0 +1,1 @@
+"""The outside behind narrow functions: git, CI, files, clock, processes."""

@@ -1,0 +1,1 @@
+"""From a checkout to a release (B)."""

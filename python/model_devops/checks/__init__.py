@@ -1,0 +1,1 @@
+"""Checks of the model: what must not pass as weights, and the signature."""

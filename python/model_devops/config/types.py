@@ -1,0 +1,175 @@
+"""The types of model.yaml: the one source for reading it and for its published JSON Schema.
+
+Field names are those of the file. Descriptions end up in the schema, so that editors show them.
+What belongs to policy (P1) is marked as such; everything else is a setting.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta, Struct, field
+
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$",
+        description="Lower-case letters, digits and '-', at most 40, as Kubernetes and git tags allow it.",
+    ),
+]
+Path = Annotated[str, Meta(min_length=1)]
+Command = Annotated[str, Meta(min_length=1, description="A shell command, run in the folder of model.yaml.")]
+Duration = Annotated[str, Meta(pattern=r"^[0-9]+(ms|s|m|h|d)$", description="For example 500ms, 30s, 10m, 2h, 7d.")]
+UrlPath = Annotated[str, Meta(pattern=r"^/[^\s]*$", description="A path on the server, for example /ready.")]
+Paths = Path | list[Path]
+
+
+class Base(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Common settings of all types here: immutable, by name only, unknown keys refused."""
+
+
+class Runtime(Base, frozen=True):
+    """What the team's code needs to run."""
+
+    file: Annotated[Path, Meta(description="A requirements.txt.")]
+    use: Annotated[
+        Literal["make", "as-is"],
+        Meta(description="make: a virtual environment from the file; as-is: run in what is there."),
+    ] = "make"
+
+
+class Artifacts(Base, frozen=True):
+    """Paths or globs, relative to model.yaml. What is not here is not part of the release."""
+
+    model: Annotated[Paths, Meta(description="The weights; the output of `train`, where there is one.")]
+    dataset: Paths | None = None
+    code: Paths | None = None
+    params: Annotated[Path | None, Meta(description="One YAML or JSON file with the hyperparameters.")] = None
+    runtime: Path | Runtime | None = None
+
+
+class Tensor(Base, frozen=True):
+    """One input or output of the model. A dimension of -1 or a name is variable."""
+
+    name: str
+    dtype: str
+    shape: list[int | str]
+
+
+class Signature(Base, frozen=True):
+    """The model's inputs and outputs."""
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+
+
+class Check(Base, frozen=True):
+    """Checks of the code, and what the checks of the model may let pass."""
+
+    run: list[Command] = field(default_factory=list)
+    allow: Annotated[
+        list[Path],
+        Meta(description="Files (globs) in executable formats such as pickle that are accepted by name."),
+    ] = field(default_factory=list)
+
+
+class Gate(Base, frozen=True):
+    """A condition on a metric. `max_drop` and `max_rise` compare with what runs in the baseline."""
+
+    min: float | None = None
+    max: float | None = None
+    max_drop: Annotated[float, Meta(ge=0)] | None = None
+    max_rise: Annotated[float, Meta(ge=0)] | None = None
+    baseline: Annotated[Name, Meta(description="Another environment than test.baseline.")] | None = None
+
+
+class Test(Base, frozen=True):
+    """How a release is measured, and what it must reach."""
+
+    __test__: ClassVar[bool] = False  # not a test case, whatever its name suggests to pytest
+
+    run: list[Command]
+    metrics: Annotated[Path, Meta(description="JSON written by the run; deleted before it.")] = "metrics.json"
+    junit: Annotated[Path, Meta(description="JUnit XML written by the run, published with the gates.")] | None = None
+    baseline: Annotated[Name, Meta(description="The environment whose release the gates compare with.")] | None = None
+    gates: dict[str, Gate] = field(default_factory=dict)
+    code: Annotated[Paths | None, Meta(description="The evaluation code (T4); by default all of `code`.")] = None
+    timeout: Duration = "1h"
+
+
+class Smoke(Base, frozen=True):
+    """A request that must be answered as expected before a revision counts as verified."""
+
+    path: UrlPath
+    method: Literal["GET", "POST", "PUT"] = "GET"
+    json: Any = None
+    status: int = 200
+    expect: Annotated[Any, Meta(description="The JSON answer; for an object, the fields named here.")] = None
+
+
+class Serve(Base, frozen=True):
+    """How the model is served. The command finds HOST and PORT in its environment."""
+
+    command: Command
+    ready: UrlPath = "/ready"
+    digest: Annotated[UrlPath, Meta(description="Where the server says what it has loaded (D10).")] | None = None
+    smoke: list[Smoke] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    start_timeout: Duration = "60s"
+    stop_timeout: Duration = "10s"
+
+
+class Approval(Base, frozen=True):
+    """Policy: a person's word about one digest (A1, A2)."""
+
+    after: Annotated[Name, Meta(description="The release must be verified in this environment.")] | None = None
+    by: Annotated[list[str], Meta(description="Who may approve, by the name that CI gives.")] = field(
+        default_factory=list
+    )
+    not_author: Annotated[
+        bool | dict[str, str],
+        Meta(description="Nobody approves his own; a map from git author mail to CI name."),
+    ] = False
+    expires: Duration | None = None
+
+
+Level = Literal["image", "measured", "reported"]
+
+
+class Environment(Base, frozen=True):
+    """A place that takes releases."""
+
+    target: Literal["local"]
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    host: str = "127.0.0.1"
+    prereleases: Annotated[bool, Meta(description="Policy: also takes pre-releases.")] = False
+    requires: Annotated[
+        list[Annotated[str, Meta(pattern=r"^(tested|deployed:[a-z0-9-]+)$")]],
+        Meta(description="Policy: `tested`, `deployed:ENVIRONMENT`."),
+    ] = field(default_factory=list)
+    approval: Annotated[bool | Approval, Meta(description="Policy: who must have approved the release.")] = False
+    proof: Annotated[list[Level], Meta(description="Policy: the levels of proof that must hold (D10).")] = field(
+        default_factory=lambda: ["measured"]
+    )
+    env: Annotated[dict[str, str], Meta(description="Setting: further variables for the serve command.")] = field(
+        default_factory=dict
+    )
+
+
+class Model(Base, frozen=True):
+    """model.yaml: the only file a team writes besides its Jenkinsfile."""
+
+    name: Name
+    artifacts: Artifacts
+    ignore: Annotated[list[str], Meta(description="gitignore patterns, part of every digest (C1).")] = field(
+        default_factory=list
+    )
+    moved_from: Annotated[Path | None, Meta(description="The path that this file had before (V6).")] = None
+    release_branch: Annotated[str | None, Meta(description="Policy: default is the remote's default branch.")] = None
+    store: Annotated[str | None, Meta(description="A folder; the default is the user's data folder (S1).")] = None
+    train: Annotated[Command | list[Command] | None, Meta(description="How the model is made.")] = None
+    check: list[Command] | Check = field(default_factory=list)
+    signature: Signature | None = None
+    test: Test | None = None
+    serve: Serve | None = None
+    environments: dict[Name, Environment] = field(default_factory=dict)

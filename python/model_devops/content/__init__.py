@@ -1,0 +1,1 @@
+"""What artifacts are made of: files, digests (C1), comparison."""

@@ -1,0 +1,1 @@
+"""Rolling out, proving, rolling back (D)."""

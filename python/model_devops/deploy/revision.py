@@ -1,0 +1,85 @@
+"""Revisions: applications of a release to an environment, and what an environment remembers (D2, P4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+PENDING, VERIFIED, FAILED, INTERRUPTED = "pending", "verified", "failed", "interrupted"
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Common settings: immutable, camelCase in JSON."""
+
+
+class Revision(Base, frozen=True, kw_only=True):
+    """One application of a release to an environment. A `stop` is a revision without a release."""
+
+    number: int
+    id: str
+    """Unique: evidence is keyed by it (D9)."""
+    status: str
+    """pending → verified | failed | interrupted, and from there nowhere (D2)."""
+    action: str
+    """`deploy`, `rollback` or `stop`."""
+    release: str | None = None
+    """Release digest; None for a stop."""
+    version: str | None = None
+    identity: str | None = None
+    store: str | None = None
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    """The environment's settings and the serve block that were applied: all that `apply` needs."""
+    replaces: str | None = None
+    """Release digest that a rollback replaced, blocked here from the moment this is verified (D8)."""
+    replaced_version: str | None = None
+    by: str | None = None
+    origin: str = "cli"
+    url: str | None = None
+    reason: str | None = None
+    commit: str | None = None
+    started: str = ""
+    finished: str | None = None
+    proof: list[str] = msgspec.field(default_factory=list)
+    decided_on: list[str] = msgspec.field(default_factory=list)
+    """Digests of the evidence that the decision to deploy rested on."""
+    failure: str | None = None
+    """The first cause, in one line."""
+    restored: str | None = None
+    """What was restored after a failure: a version, or `nothing`."""
+    downtime: float | None = None
+    """Seconds without a ready server during this rollout."""
+    report: str | None = None
+    """Path of the attempt report of a failed rollout."""
+
+
+class Source(Base, frozen=True, kw_only=True):
+    """Where policy comes from: kept by the environment from its first revision (P4)."""
+
+    remote: str | None = None
+    """The remote's host and path without user, scheme or `.git`; None: a repository without a remote."""
+    repository: str | None = None
+    """Without a remote: real path of git's common folder."""
+    branch: str | None = None
+    path: str = "model.yaml"
+
+
+class Note(Base, frozen=True, kw_only=True):
+    """A person's act on an environment: `adopt` or `unblock`, with reason."""
+
+    action: str
+    reason: str
+    by: str | None = None
+    time: str = ""
+    release: str | None = None
+
+
+class Place(Base, frozen=True, kw_only=True):
+    """What an environment keeps of itself beside its revisions."""
+
+    model: str
+    environment: str
+    source: Source
+    policy: dict[str, Any] | None = None
+    """The last policy block (an `Environment` of model.yaml) read from the protected branch (P2, D8)."""
+    notes: list[Note] = msgspec.field(default_factory=list)

@@ -1,0 +1,89 @@
+"""How the domain reaches an environment: the protocol that every target fulfils.
+
+The rollout (rollout.py) is the only caller that changes anything. A target keeps the environment's
+revisions itself: nothing is kept beside it, so any agent that reaches the target can go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from model_devops.deploy.revision import Place, Revision
+from model_devops.release.store import Store, Stored
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What runs right now, as the target sees it."""
+
+    running: bool
+    revision: int | None = None
+    """The revision number that the running processes belong to."""
+    ready: bool = False
+    digest: str | None = None
+    """What the server itself reports it has loaded: the level `reported`."""
+    measured: str | None = None
+    """Digest (C1) of the model's files as the serving process sees them: the level `measured`."""
+    detail: str = ""
+    """One line for people: pid and port, or why it doesn't run (exit code, last log line)."""
+    foreign: str | None = None
+    """Who holds the address, if that isn't ours."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What `apply` would do, found without changing anything."""
+
+    changes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """What makes the rollout impossible: for example a port held by somebody else."""
+
+
+class Target(Protocol):
+    """One environment of one model."""
+
+    def lock(self, holder: str) -> AbstractContextManager[None]:
+        """Hold the environment. Raises BusyError naming holder, since when and until when (D3)."""
+
+    def place(self) -> Place | None:
+        """What the environment remembers; None before its first revision."""
+
+    def save_place(self, place: Place) -> None:
+        """Remember; under the lock only."""
+
+    def revisions(self) -> list[Revision]:
+        """All revisions, oldest first."""
+
+    def create(self, revision: Revision) -> None:
+        """Record a new revision as pending. Raises BusyError if its number exists (create if absent)."""
+
+    def change(self, old: Revision, new: Revision) -> None:
+        """Replace a revision's record if it still is `old` (D2), else BusyError."""
+
+    def prepare(self, revision: Revision, release: Stored, store: Store, runtime: Path | None) -> None:
+        """Put everything in place that `apply` needs, without touching what runs (B3)."""
+
+    def plan(self, revision: Revision) -> Planned:
+        """What applying this revision would change, and what stands in its way."""
+
+    def apply(self, revision: Revision) -> None:
+        """Make the revision run (a stop: make nothing run). Doesn't wait for readiness."""
+
+    def watch(self, revision: Revision, progress: Callable[[str], None]) -> str | None:
+        """Wait until the revision is ready (None) or can't become so (the first cause)."""
+
+    def observe(self) -> Observation:
+        """What runs: readiness, digests, owner of the address. Changes nothing."""
+
+    def smoke(self, revision: Revision) -> list[str]:
+        """Send the revision's smoke requests; returns what was wrong, one message each."""
+
+    def save_report(self, revision: Revision, cause: str) -> Path | None:
+        """Save logs and state of a failed attempt before it is undone; returns where."""
+
+    def prune(self, keep: list[Revision]) -> None:
+        """Remove prepared files of revisions that no rollback can reach."""

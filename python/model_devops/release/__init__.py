@@ -1,0 +1,1 @@
+"""Releases: record, evidence and the stores that hold them (B2, S)."""

@@ -1,0 +1,1 @@
+"""Measuring a release against gates and against what runs (T)."""
