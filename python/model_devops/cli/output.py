@@ -1,0 +1,83 @@
+"""What people read: short, aligned, coloured on a terminal only."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+_state: dict[str, Any] = {"json": False, "warnings": []}
+
+
+def start(as_json: bool) -> None:
+    """Begin a run: text goes to standard error where standard output holds the result document."""
+    _state.update(json=as_json, warnings=[])
+
+
+def warnings() -> list[str]:
+    """The warnings of this run, for the result document."""
+    return list(_state["warnings"])
+
+
+def say(text: str = "") -> None:
+    """Print a line for people."""
+    print(text, file=sys.stderr if _state["json"] else sys.stdout, flush=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning and keep it for the result document."""
+    _state["warnings"].append(text)
+    print(style(f"warning: {text}", "yellow", sys.stderr), file=sys.stderr, flush=True)
+
+
+def style(text: str, name: str, stream: Any = None) -> str:
+    """Colour for a terminal: green, red, yellow, bold, dim. NO_COLOR and pipes get plain text."""
+    codes = {"green": 32, "red": 31, "yellow": 33, "bold": 1, "dim": 2}
+    if not coloured(stream or (sys.stderr if _state["json"] else sys.stdout)):
+        return text
+    return f"\x1b[{codes[name]}m{text}\x1b[0m"
+
+
+def coloured(stream: Any) -> bool:
+    """Whether to colour: a terminal, and neither NO_COLOR nor TERM=dumb."""
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> None:
+    """Print aligned columns."""
+    lines = [list(headers), *[["" if cell is None else str(cell) for cell in row] for row in rows]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    for index, line in enumerate(lines):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        say(style(text, "dim") if index == 0 else text)
+
+
+class Progress:
+    """A bar on a terminal, redrawn at most ten times a second; silent elsewhere."""
+
+    def __init__(self, label: str, total: int) -> None:
+        self.label, self.total, self.done, self._drawn = label, max(total, 1), 0, 0.0
+
+    def advance(self, amount: int) -> None:
+        """Count `amount` more of the total."""
+        self.done += amount
+        if sys.stderr.isatty() and time.monotonic() - self._drawn > 0.1:
+            self._drawn = time.monotonic()
+            share = min(self.done / self.total, 1)
+            sys.stderr.write(f"\r{self.label} {'█' * int(share * 30):<30} {share:4.0%}")
+            sys.stderr.flush()
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Progress]:
+    """Show how far a long hashing or copying is; the bar is removed at the end."""
+    bar = Progress(label, total)
+    try:
+        yield bar
+    finally:
+        if bar._drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
