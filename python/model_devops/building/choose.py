@@ -1,0 +1,59 @@
+"""Which release a later step means (B9)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from model_devops.errors import Problem, RefusedError
+from model_devops.project import Project
+from model_devops.release.evidence import Built, Evidence
+from model_devops.release.store import Stored
+
+
+def choose(project: Project, reference: str | None) -> Stored:
+    """The release that is named; else the last one that this build made from this commit; else that of the
+    build which it was restarted from; else the only one built from this commit. None or several: refused.
+    """
+    if reference:
+        return _named(project, reference)
+    built = [item for item in project.store.evidence(kind="built") if _body(item).commit == project.commit]
+    for url in (project.build.url, project.build.restarted_from):
+        of_build = [item for item in built if url and _body(item).url == url]
+        if of_build:
+            return _named(project, of_build[-1].release)
+    releases = list(dict.fromkeys(item.release for item in built))
+    if len(releases) == 1:
+        return _named(project, releases[0])
+    raise _undecided(project, releases)
+
+
+def _body(item: Evidence) -> Built:
+    return cast(Built, item.body)
+
+
+def _named(project: Project, reference: str) -> Stored:
+    found = project.store.find(reference)
+    if found is None:
+        raise RefusedError(
+            f"the store has no release {reference} of {project.model.name}; looked in {project.store.location}",
+            kind="not-in-store",
+            hint="build it here, or name the store that has it with `store:` in model.yaml or --store",
+        )
+    return found
+
+
+def _undecided(project: Project, releases: list[str]) -> RefusedError:
+    commit = (project.commit or "no commit")[:12]
+    if not releases:
+        return RefusedError(
+            f"nothing was built from {commit} in {project.store.location}",
+            kind="nothing-built",
+            hint="run `model-devops build`, or name a release with --release",
+        )
+    versions = [stored.version for digest in releases if (stored := project.store.find(digest))]
+    return RefusedError(
+        f"several releases were built from {commit}: {', '.join(versions)}",
+        kind="several-built",
+        problems=[Problem(f"release {version}") for version in versions],
+        hint="name one with --release",
+    )

@@ -1,0 +1,82 @@
+"""What a build is given, before anything runs (B2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model_devops.building.recipe import FILE, recipe_bytes
+from model_devops.config.views import artifact_patterns, train_commands
+from model_devops.content.digest import digest
+from model_devops.content.files import Artifact, collect_all
+from model_devops.content.hashing import hash_files
+from model_devops.project import Project
+from model_devops.release.record import Inputs
+
+Entries = dict[str, tuple[str, int]]
+#: Folder of the artifacts that the build itself writes: the recipe and the resolved runtime.
+MADE = ".model-devops"
+
+
+@dataclass
+class Given:
+    """Artifacts of the workspace with their digests; `model` only where nothing trains it."""
+
+    artifacts: dict[str, Artifact]
+    entries: dict[str, Entries]
+    digests: dict[str, str]
+    layout: dict[str, str]
+    recipe: bytes
+    generated: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> Inputs:
+        """The inputs as they go into the record."""
+        return Inputs(artifacts=dict(sorted(self.digests.items())))
+
+
+def read_inputs(project: Project) -> Given:
+    """Collect and hash all artifacts that are not this build's own output."""
+    trained = bool(train_commands(project.model))
+    artifacts = collect_all(project.loaded, absent_ok={"model"} if trained else set())
+    if trained:
+        artifacts.pop("model", None)
+    layout = layout_of(project, artifacts)
+    recipe = recipe_bytes(project.model, layout)
+    given = Given(artifacts, {}, {}, layout, recipe)
+    for name, artifact in artifacts.items():
+        given.entries[name] = hash_files(artifact.files)
+        given.digests[name] = digest(given.entries[name], project.model.ignore)
+    given.digests["recipe"] = digest(recipe_entries(recipe), project.model.ignore)
+    return given
+
+
+def recipe_entries(recipe: bytes) -> Entries:
+    """The recipe artifact: one file."""
+    return bytes_entry(FILE, recipe)
+
+
+def bytes_entry(name: str, data: bytes) -> Entries:
+    """An artifact of one small file that is made by the build itself."""
+    import hashlib
+
+    return {name: (hashlib.sha256(data).hexdigest(), len(data))}
+
+
+def layout_of(project: Project, artifacts: Mapping[str, Artifact]) -> dict[str, str]:
+    """Folder of each artifact relative to model.yaml's folder; known before the model exists."""
+    layout = {name: artifact.root for name, artifact in artifacts.items()}
+    for name, patterns in artifact_patterns(project.model).items():
+        if name not in layout:
+            layout[name] = model_root(project.folder, patterns)
+    made = dict.fromkeys(("recipe", *({"runtime"} & layout.keys())), MADE)
+    return dict(sorted((layout | made).items()))
+
+
+def model_root(folder: Path, patterns: list[str]) -> str:
+    """Where an output of `train` will lie: a single pattern without glob that ends in `/` or is a folder."""
+    if len(patterns) != 1 or any(sign in patterns[0] for sign in "*?["):
+        return ""
+    single = patterns[0]
+    return single.strip("/").removeprefix("./") if single.endswith("/") or (folder / single).is_dir() else ""

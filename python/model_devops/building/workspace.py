@@ -1,0 +1,50 @@
+"""Whether the workspace is what the commit says (B6), so that a version names what git holds."""
+
+from __future__ import annotations
+
+from model_devops.building.inputs import Given
+from model_devops.config.views import runtime_block, train_commands
+from model_devops.errors import Problem, RefusedError
+from model_devops.project import Project
+
+
+def differences(project: Project, given: Given, *, params_replaced: bool) -> tuple[list[Problem], list[str]]:
+    """Files that differ from the commit, and ignored files of code or params that git doesn't hold.
+
+    Outputs of `train` and parameters given at build time aside. Empty without a repository.
+    """
+    git = project.git
+    if git is None:
+        return [], []
+    files = _artifact_files(project, given, params_replaced)
+    everything = {path for paths in files.values() for path in paths} | {project.path}
+    problems = [Problem("differs from the commit", file=path) for path in sorted(everything & set(git.changed_files()))]
+    watched = {path for name in ("code", "params") for path in files.get(name, ())} | {project.path}
+    for path in sorted(git.untracked_not_ignored(watched)):
+        problems.append(Problem("is not in git", file=path, hint=f"git add {path}"))
+    return problems, sorted(git.ignored(watched))
+
+
+def _artifact_files(project: Project, given: Given, params_replaced: bool) -> dict[str, set[str]]:
+    artifacts = {
+        name: {project.in_repository(file) for file in item.files.values()} for name, item in given.artifacts.items()
+    }
+    if train_commands(project.model):
+        artifacts.pop("model", None)
+    if params_replaced:
+        artifacts.pop("params", None)
+    runtime = runtime_block(project.model)
+    if runtime:
+        artifacts.setdefault("runtime", {project.in_repository(project.folder / runtime.file)})
+    return artifacts
+
+
+def refuse_different(problems: list[Problem]) -> None:
+    """Refuse a build whose tree is not its commit's (4), with the way to build it as it is."""
+    if problems:
+        raise RefusedError(
+            "the workspace is not what its commit says",
+            kind="dirty",
+            problems=problems,
+            hint="commit these files, or build the tree as it is with --prerelease",
+        )

@@ -1,0 +1,70 @@
+"""What a verb works on: model.yaml, its repository, its store and the running build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model_devops.adapters.ci import Build, detect
+
+if TYPE_CHECKING:
+    from model_devops.adapters.git import Git
+    from model_devops.config.load import Loaded
+    from model_devops.config.types import Model
+    from model_devops.release.store import Store
+
+
+@dataclass(frozen=True)
+class Project:
+    """One model in its checkout. The store is opened when it is first asked for."""
+
+    loaded: Loaded
+    git: Git | None
+    """None: model.yaml lies in no git repository."""
+    build: Build
+    store_argument: str | None = None
+
+    @property
+    def model(self) -> Model:
+        """model.yaml as read from the checkout."""
+        return self.loaded.model
+
+    @property
+    def folder(self) -> Path:
+        """The folder of model.yaml: the team's commands run here."""
+        return self.loaded.folder
+
+    @property
+    def path(self) -> str:
+        """model.yaml's path in its repository, with `/`; its file name where there is none."""
+        if self.git is None:
+            return self.loaded.path.name
+        return self.loaded.path.resolve().relative_to(self.git.root.resolve()).as_posix()
+
+    def in_repository(self, file: Path) -> str:
+        """A file's path in the repository, with `/`; relative to model.yaml's folder where there is none."""
+        base = self.git.root.resolve() if self.git else self.folder.resolve()
+        return (file.parent.resolve() / file.name).relative_to(base).as_posix()
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that is checked out, if any."""
+        return self.git.head() if self.git else None
+
+    @cached_property
+    def store(self) -> Store:
+        """Where this model's releases lie (S1)."""
+        from model_devops.release.location import open_store
+
+        return open_store(self.model, self.git, self.store_argument, folder=self.folder, fork=self.build.fork)
+
+
+def open_project(file: Path, *, store: str | None = None) -> Project:
+    """Read model.yaml and find its repository. Raises UsageError with all problems."""
+    from model_devops.adapters.git import open_git
+    from model_devops.config.load import load
+
+    loaded = load(file)
+    return Project(loaded=loaded, git=open_git(loaded.folder), build=detect(), store_argument=store)
