@@ -1,0 +1,210 @@
+"""Running a team's commands: in a process group of their own, without credentials, ended as a group.
+
+A command is a line for `/bin/sh`, run in the folder of model.yaml. Its output goes to standard error as
+it comes (so that `--json` keeps standard output to itself) and to a log. When it ends, whatever it left
+behind in its process group is ended too: a step leaves nothing running. When this program is told to end
+(SIGTERM, SIGINT) or the time is up, the group gets SIGTERM and, after `GRACE` seconds, SIGKILL.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from model_devops.errors import InterruptedBySignal
+from model_devops.runtime.surroundings import for_command
+
+#: Seconds between SIGTERM and SIGKILL.
+GRACE = 5.0
+#: Characters of the end of the output that are kept for messages.
+TAIL = 8000
+POLL = 0.05
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended. `code` is its exit code, or minus the signal that killed it."""
+
+    code: int
+    output_tail: str
+    seconds: float
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself with exit code 0."""
+        return self.code == 0 and not self.timed_out
+
+    def explain(self) -> str:
+        """How it ended, in words, with the last line that it wrote."""
+        if self.timed_out:
+            end = f"was ended after its time limit of {self.seconds:.0f} s"
+        elif self.code < 0:
+            end = f"was killed by signal {-self.code}"
+        else:
+            end = f"ended with exit code {self.code}"
+        lines = self.output_tail.strip().splitlines()
+        return f"{end}; its last line was: {lines[-1].strip()[:300]}" if lines else f"{end} and wrote nothing"
+
+
+def run_command(
+    command: str,
+    cwd: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    venv: Path | None = None,
+    timeout: float | None = None,
+    log: TextIO | None = None,
+) -> Finished:
+    """Run `command` in `cwd` and wait for it; `timeout` in seconds.
+
+    `environment` is added to what surroundings.py lets through (T1). A failing command is no error here.
+    Raises InterruptedBySignal (or what the caller's handler raises) after the group has ended.
+    """
+    started = time.monotonic()
+    with _signals_raise(), _started(command, cwd, for_command(venv, environment or {})) as process:
+        output = _Output(process, log)
+        timed_out = _wait(process, output, None if timeout is None else started + timeout)
+        _end_group(process, output)
+        output.close()
+    return Finished(process.returncode, output.tail, time.monotonic() - started, timed_out)
+
+
+@contextlib.contextmanager
+def _started(command: str, cwd: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    except BaseException:
+        _end_group(process, None)
+        raise
+    finally:
+        if process.stdout:
+            process.stdout.close()
+
+
+class _Output:
+    """The command's output: shown, logged, and its end kept. Never blocks."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: TextIO | None) -> None:
+        assert process.stdout is not None
+        self._handle = process.stdout.fileno()
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._log = log
+        self.tail = ""
+        os.set_blocking(self._handle, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._handle, selectors.EVENT_READ)
+
+    def read(self, wait: float) -> bool:
+        """Take what is there, waiting at most `wait` seconds for it. Returns whether there was anything."""
+        if not self._selector.get_map():
+            time.sleep(wait)
+            return False
+        if not self._selector.select(wait):
+            return False
+        data = os.read(self._handle, 1 << 16)
+        if not data:
+            self._selector.unregister(self._handle)
+        self._take(self._decoder.decode(data, final=not data))
+        return bool(data)
+
+    def close(self) -> None:
+        """Take the rest that lies in the pipe."""
+        while self.read(0):
+            pass
+        self._selector.close()
+
+    def _take(self, text: str) -> None:
+        for stream in (sys.stderr, self._log):
+            if stream is not None and text:
+                stream.write(text)
+                stream.flush()
+        self.tail = (self.tail + text)[-TAIL:]
+
+
+def _wait(process: subprocess.Popen[bytes], output: _Output, deadline: float | None) -> bool:
+    """Pass output on until the command ends. Returns True where the deadline came first."""
+    while not _has_ended(process):
+        output.read(POLL)
+        if deadline is not None and time.monotonic() >= deadline:
+            return not _has_ended(process)
+    return False
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the shell has ended. It is not reaped, so that the number of its group stays ours."""
+    if process.returncode is not None:
+        return True
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end_group(process: subprocess.Popen[bytes], output: _Output | None) -> None:
+    """End all that is left in the group, politely first, then reap the shell."""
+    if process.returncode is not None:
+        return
+    try:
+        _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        while _is_alive(process) and time.monotonic() < deadline:
+            output.read(POLL) if output else time.sleep(POLL)
+    finally:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _is_alive(process: subprocess.Popen[bytes]) -> bool:
+    """Whether anything in the group still runs; zombies don't."""
+    if not _has_ended(process):
+        return True
+    import psutil
+
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, psutil.Error):
+            if os.getpgid(pid) == process.pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Where nobody handles SIGTERM or SIGINT, let them raise here, so that the group is ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) == signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _interrupted)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupted(signum: int, _frame: object) -> None:
+    raise InterruptedBySignal(signum)
