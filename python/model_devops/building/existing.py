@@ -1,0 +1,126 @@
+"""Whether a release already stands for a build (B4, B7, V4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from model_devops.building.inputs import Given
+from model_devops.errors import RefusedError, UnreachableError
+from model_devops.project import Project
+from model_devops.release.evidence import Tested
+from model_devops.release.record import Reason, Record
+from model_devops.release.store import PackedFiles, Store, Stored, newest, standing
+from model_devops.versioning.known import Final, Known, combined, known
+from model_devops.versioning.standing import Late, late, superseded
+from model_devops.versioning.tags import known_tags
+
+if TYPE_CHECKING:
+    from model_devops.building.made import Product
+
+Passed = Callable[[str], bool]
+
+
+def passed_in(store: Store) -> Passed:
+    """Tells for a release digest whether it is known to have passed its tests: of several newest, all count (S3)."""
+    results: dict[str, bool] = {}
+
+    def passed(digest: str) -> bool:
+        if digest not in results:
+            tests = newest(standing(store.evidence(release=digest, kind="tested")))
+            results[digest] = bool(tests) and all(cast(Tested, item.body).passed for item in tests)
+        return results[digest]
+
+    return passed
+
+
+def late_release(project: Project, known_now: Known, commit: str | None) -> Stored | None:
+    """For a late build, the release that its own tag or `built` evidence names; without one it is refused (B7)."""
+    if project.git is None or commit is None:
+        return None
+    found: Late | None = late(project.git, known_now, commit)
+    if found is None:
+        return None
+    for final in reversed(found.own):
+        if final.stored:
+            return final.stored
+    if found.own:
+        raise not_here(project.store, found.own[-1])
+    raise superseded(commit, found.newer)
+
+
+def not_here(store: Store, final: Final) -> RefusedError:
+    """A release that is known by its tag only (S2)."""
+    return RefusedError(
+        f"{final.version} stands for this commit, but the store {store.location} does not hold it",
+        kind="not-in-store",
+        hint="use the store that has it (`store:` in model.yaml or --store); --force builds anew",
+    )
+
+
+def equal_inputs(project: Project, known_now: Known, given: Given, passed: Passed) -> Stored | None:
+    """From the highest final down to the base, the release with equal inputs and its bytes in reach (B4)."""
+    for final in known_now.down_to_base(passed):
+        record = final.record
+        if record is None or record.inputs != given.inputs:
+            continue
+        refuse_revoked(project.store, record.identity.digest)
+        if final.stored and project.store.has_bytes(final.stored):
+            return final.stored
+    return None
+
+
+def equal_identity(
+    project: Project, known_now: Known, packed: PackedFiles, product: Product, passed: Passed
+) -> Stored | None:
+    """The same after training. Known by its tag only: these are its bytes, so they are stored and named (V4)."""
+    for final in known_now.down_to_base(passed):
+        record = final.record
+        if record is None or record.identity != product.identity:
+            continue
+        if final.stored and project.store.has_bytes(final.stored):
+            return final.stored
+        if project.store.describe(packed, record)[0] == final.digest:
+            return project.store.name(packed, record)
+    return None
+
+
+def reverted(known_now: Known, product: Product, passed: Passed) -> list[Reason]:
+    """A reason of level `none` where these bytes are those of a version below the base (B4)."""
+    base = known_now.base(passed)
+    for final in known_now.from_the_top():
+        if base and final.number < base.number and final.record and final.record.identity == product.identity:
+            return [Reason(level="none", text=f"the bytes of {final.version} again")]
+    return []
+
+
+def same_prerelease(project: Project, given: Given, branch: str | None) -> Stored | None:
+    """The pre-release that this branch made of equal inputs, its bytes in reach (B8)."""
+    for stored in reversed(project.store.releases()):
+        record: Record = stored.record
+        equal = record.is_prerelease and record.branch == branch and record.inputs == given.inputs
+        if equal and project.store.has_bytes(stored):
+            return stored
+    return None
+
+
+def known_offline(project: Project, notes: list[str]) -> Known:
+    """All finals; a pre-release that can't reach the remote goes by what this clone knows (B8)."""
+    git = project.git
+    try:
+        return known(git, git.remote() if git else None, project.model.name, project.store)
+    except UnreachableError as error:
+        notes.append(f"the remote did not answer ({error.message}): the number rests on what this clone knows")
+        return combined(known_tags(git, project.model.name) if git else [], project.store)
+
+
+def refuse_revoked(store: Store, identity: str) -> None:
+    """A build that yields a revoked identity is refused (S6)."""
+    from model_devops.release.standing import is_revoked
+
+    if is_revoked(store, identity):
+        raise RefusedError(
+            "what this build comes to was revoked",
+            kind="revoked",
+            hint="`model-devops release list` shows what and why; change what was wrong, then build again",
+        )

@@ -1,0 +1,130 @@
+"""Making the model: run the train commands, or take the weights of a release of the same inputs (B5)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from model_devops.building.inputs import Given
+from model_devops.building.recipe import read_recipe
+from model_devops.config.views import train_commands
+from model_devops.content.files import collect
+from model_devops.errors import FailedError, UsageError
+from model_devops.project import Project
+from model_devops.release.store import Stored
+
+#: What must be equal for training to be skipped, beside the recipe's `train` and the model's place (B5).
+_DECISIVE = ("dataset", "code", "params", "runtime")
+
+
+def same_training(project: Project, given: Given, candidates: list[Stored]) -> tuple[Stored | None, str | None]:
+    """The highest of the final, unrevoked releases with equal training, and a note where it is out of reach."""
+    note = None
+    for stored in reversed(candidates):
+        if not _equal(project, given, stored):
+            continue
+        if project.store.has_bytes(stored):
+            return stored, None
+        note = f"{stored.version} was trained from the same inputs, but its model is out of reach: training again"
+    return None, note
+
+
+def _equal(project: Project, given: Given, stored: Stored) -> bool:
+    inputs = stored.record.inputs.artifacts
+    if any(inputs.get(name) != given.digests.get(name) for name in _DECISIVE):
+        return False
+    if stored.record.layout.get("model") != given.layout.get("model"):
+        return False
+    if inputs.get("recipe") == given.digests["recipe"]:
+        return True
+    try:
+        return bool(read_recipe(project.store, stored).get("train") == train_commands(project.model))
+    except (OSError, ValueError, LookupError):
+        return False  # its recipe is out of reach: train
+
+
+def train(project: Project, venv: Path | None, environment: dict[str, str]) -> None:
+    """Run the train commands. Files that were at the model's place before don't count as their output.
+
+    Raises FailedError naming the command; the model that was there before is put back then.
+    """
+    from model_devops.runtime.commands import run_command
+
+    with _aside(project):
+        for command in train_commands(project.model):
+            finished = run_command(command, project.folder, environment=environment, venv=venv)
+            if finished.code != 0:
+                raise FailedError(
+                    f"training failed: `{command}` ended with {finished.code}",
+                    kind="train-failed",
+                    hint="the output above says why; nothing was released",
+                )
+        _require_output(project)
+
+
+def _require_output(project: Project) -> None:
+    try:
+        collect_model(project)
+    except UsageError as error:
+        raise FailedError(
+            f"training ended without a model: {error.message}",
+            kind="no-model",
+            problems=error.problems,
+            hint="let `train` write what artifacts.model names",
+        ) from error
+
+
+def collect_model(project: Project) -> dict[str, Path]:
+    """The model's files as they are in the workspace."""
+    from model_devops.config.views import artifact_patterns
+
+    patterns = artifact_patterns(project.model)["model"]
+    return collect(project.folder, patterns, project.model.ignore, "model").files
+
+
+@contextlib.contextmanager
+def _aside(project: Project) -> Iterator[None]:
+    """Move old outputs away while training runs; put them back if it fails, or was killed last time."""
+    folder = keep_folder(project) / ("model-" + hashlib.sha256(str(project.loaded.path).encode()).hexdigest()[:16])
+    if folder.exists():
+        _move_back(folder, project.folder)
+    for path in _old_outputs(project):
+        target = folder / path.relative_to(project.folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, target)
+    try:
+        yield
+    except BaseException:
+        _move_back(folder, project.folder)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _old_outputs(project: Project) -> list[Path]:
+    """Files at the model's place that git does not hold."""
+    try:
+        files = list(collect_model(project).values())
+    except UsageError:
+        return []
+    if project.git is None:
+        return files
+    names = {project.in_repository(file): file for file in files}
+    tracked = project.git.tracked(names)
+    return [file for name, file in names.items() if name not in tracked]
+
+
+def _move_back(folder: Path, home: Path) -> None:
+    for path in sorted(folder.rglob("*")) if folder.exists() else []:
+        if path.is_file():
+            target = home / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep_folder(project: Project) -> Path:
+    """Where originals are kept while a build replaces them: beside git's own files."""
+    return (project.git.common_dir if project.git else project.folder / ".model-devops") / "model-devops"
