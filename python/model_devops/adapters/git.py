@@ -21,7 +21,8 @@ OLDEST = (2, 20)
 #: How often a fetch is tried while another process of this clone holds a lock of git's.
 LOCK_ATTEMPTS = 8
 #: Fetches the history of whatever can be asked about; an infinite depth, in git's own words.
-EVERYTHING = ("+refs/heads/*:refs/model-devops/heads/*", "+refs/tags/*:refs/model-devops/tags/*")
+HEADS = "refs/model-devops/heads/"
+EVERYTHING = (f"+refs/heads/*:{HEADS}*", "+refs/tags/*:refs/model-devops/tags/*")
 INFINITE = "--depth=2147483647"
 #: Who writes tags where git knows nobody, as on most CI agents.
 FALLBACK_COMMITTER = {"GIT_COMMITTER_NAME": "model-devops", "GIT_COMMITTER_EMAIL": "model-devops@localhost"}
@@ -135,7 +136,7 @@ class Git:
 
         Tips that are not in this clone are left out; what a shallow clone lacks is fetched.
         """
-        if not self._here(commit):  # what isn't here would look as if it were reached
+        if not self.has(commit):  # what isn't here would look as if it were reached
             return False
         walk = "\n".join([commit, *(f"^{tip}" for tip in tips)]) + "\n"
         return self._reaches(walk) or (self._completed() and self._reaches(walk))
@@ -145,7 +146,7 @@ class Git:
 
     def on_first_parent_line(self, commit: str, tip: str) -> bool:
         """Whether `commit` is `tip` or one of its first parents. What a shallow clone lacks is fetched (B6)."""
-        if not self._here(commit):
+        if not self.has(commit):
             return False
         return self._on_line(commit, tip) or (self._completed() and self._on_line(commit, tip))
 
@@ -155,7 +156,8 @@ class Git:
         newer = self.run("rev-list", "--first-parent", "--parents", tip, f"^{commit}").splitlines()
         return bool(newer) and newer[-1].split()[1:2] == [commit]
 
-    def _here(self, commit: str) -> bool:
+    def has(self, commit: str) -> bool:
+        """Whether the commit is in this clone, or can be fetched into a shallow one."""
         return self.commit(commit) is not None or (self._completed() and self.commit(commit) is not None)
 
     def is_shallow(self) -> bool:
@@ -166,7 +168,7 @@ class Git:
         """Fetch the history that a shallow clone lacks. Returns whether there was anything to fetch."""
         remote = self.remote() if self.is_shallow() else None
         if remote is not None:
-            self.fetch(remote, *EVERYTHING, deepen=True)
+            self.fetch(remote, *EVERYTHING, prune=True, deepen=True)
         return remote is not None
 
     # Files
@@ -186,7 +188,7 @@ class Git:
 
     def changed_files(self, prefix: str = "") -> list[str]:
         """Tracked files below `prefix` that differ from HEAD, whether staged or not. Modes don't count (C2)."""
-        options = ("--no-ext-diff", "--no-renames", "--ignore-submodules=none", "--name-only", "-z")
+        options = ("--no-ext-diff", "--no-renames", "--ignore-submodules=untracked", "--name-only", "-z")
         base = "HEAD" if self.head() else self._empty_tree()
         return sorted(
             self._list("-c", "core.fileMode=false", "diff", *options, base, "--", *([prefix] if prefix else []))
@@ -282,9 +284,9 @@ class Git:
 
     def fetch_branch(self, remote: Remote, branch: str) -> str:
         """Fetch a branch as it is now; returns its commit. Raises UsageError if the remote has no such branch."""
-        reference = f"refs/model-devops/heads/{branch}"
+        reference = f"{HEADS}{branch}"
         try:
-            self.fetch(remote, f"+refs/heads/{branch}:{reference}")
+            self._fetch_head(remote, branch, reference)
         except (UnreachableError, RefusedError) as error:
             if "couldn't find remote ref" not in error.message:
                 raise
@@ -295,6 +297,17 @@ class Git:
             ) from None
         return self.run("rev-parse", "--verify", f"{reference}^{{commit}}")
 
+    def _fetch_head(self, remote: Remote, branch: str, reference: str) -> None:
+        try:
+            self.fetch(remote, f"+refs/heads/{branch}:{reference}")
+        except UnreachableError as error:
+            if "exists; cannot create" not in error.message:
+                raise
+            # A branch `a` fetched before is in the way of today's `a/b`: what is kept can be fetched again.
+            kept = self.run("for-each-ref", "--format=delete %(refname)", HEADS)
+            self.run("update-ref", "--stdin", input=f"{kept}\n")
+            self.fetch(remote, f"+refs/heads/{branch}:{reference}")
+
 
 def _common(paths: Iterable[str]) -> list[str]:
     """The folder that all paths are in, as a pathspec; nothing where that is the root."""
@@ -304,7 +317,8 @@ def _common(paths: Iterable[str]) -> list[str]:
 
 
 def _lock_was_held(finished: Finished) -> bool:
-    return any(words in finished.error for words in ("cannot lock ref", "File exists", ".lock"))
+    """Another process of this clone writes the same refs: git says so and doesn't wait."""
+    return any(words in finished.error for words in ("File exists", ".lock"))
 
 
 def _pause(attempt: int) -> None:

@@ -43,13 +43,6 @@ OPTIONS = (
     "core.quotePath=false",
 )
 
-UNREACHABLE = re.compile(
-    r"could not resolve|connection (refused|reset|timed out|closed)|network is unreachable|no route to host|"
-    r"failed to connect|couldn't connect|operation timed out|unable to access|hung up unexpectedly|early eof|"
-    r"rpc failed|gnutls|ssl|does not appear to be a git repository|could not read from remote|not found|"
-    r"the requested url returned error: 5|unable to look up|kex_exchange|host key verification",
-    re.IGNORECASE,
-)
 DENIED = re.compile(
     r"authentication failed|permission denied|could not read (username|password)|access denied|forbidden|"
     r"terminal prompts disabled|the requested url returned error: 40[13]|invalid credentials|not authorized",
