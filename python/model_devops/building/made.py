@@ -10,7 +10,7 @@ from typing import Any
 from model_devops.building.inputs import MADE, Entries, Given, bytes_entry
 from model_devops.building.recipe import FILE
 from model_devops.building.train import collect_model
-from model_devops.config.views import check_block, runtime_block, train_commands
+from model_devops.config.views import check_block, runtime_block
 from model_devops.content.digest import digest
 from model_devops.content.hashing import hash_files
 from model_devops.errors import FailedError, UnreachableError
@@ -126,8 +126,3 @@ def _same_inputs(given: Given, entries: dict[str, Entries]) -> None:
             kind="inputs-changed",
             hint="write outputs only where artifacts.model points",
         )
-
-
-def trains(project: Project) -> bool:
-    """Whether the build makes the model itself."""
-    return bool(train_commands(project.model))
