@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -72,9 +72,23 @@ def run_command(
     `environment` is added to what surroundings.py lets through (T1). A failing command is no error here.
     Raises InterruptedBySignal (or what the caller's handler raises) after the group has ended.
     """
+    return run_program(
+        ["/bin/sh", "-c", command], cwd, for_command(venv, environment or {}), timeout=timeout, shown=(sys.stderr, log)
+    )
+
+
+def run_program(
+    words: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    *,
+    timeout: float | None = None,
+    shown: Sequence[TextIO | None] = (),
+) -> Finished:
+    """The same for a program of our own choice in exactly this environment; its output goes to `shown`."""
     started = time.monotonic()
-    with _signals_raise(), _started(command, cwd, for_command(venv, environment or {})) as process:
-        output = _Output(process, log)
+    with _signals_raise(), _started(words, cwd, environment) as process:
+        output = _Output(process, shown)
         timed_out = _wait(process, output, None if timeout is None else started + timeout)
         _end_group(process, output)
         output.close()
@@ -82,9 +96,9 @@ def run_command(
 
 
 @contextlib.contextmanager
-def _started(command: str, cwd: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _started(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        ["/bin/sh", "-c", command],
+        words,
         cwd=cwd,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -105,11 +119,11 @@ def _started(command: str, cwd: Path, environment: dict[str, str]) -> Iterator[s
 class _Output:
     """The command's output: shown, logged, and its end kept. Never blocks."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: TextIO | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], shown: Sequence[TextIO | None]) -> None:
         assert process.stdout is not None
         self._handle = process.stdout.fileno()
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._log = log
+        self._shown = shown
         self.tail = ""
         os.set_blocking(self._handle, False)
         self._selector = selectors.DefaultSelector()
@@ -135,7 +149,7 @@ class _Output:
         self._selector.close()
 
     def _take(self, text: str) -> None:
-        for stream in (sys.stderr, self._log):
+        for stream in self._shown:
             if stream is not None and text:
                 stream.write(text)
                 stream.flush()
