@@ -1,0 +1,226 @@
+"""Builds by the real command on real repositories (B, V)."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from mini_project import clone
+from model_devops import faults
+
+
+def test_V1_first_release_is_1_0_0_and_its_tag_carries_the_record(mini):
+    result = mini.build()
+    assert result["code"] == 0, result["err"]
+    assert (result["version"], result["new"], result["trained"]) == ("1.0.0", True, True)
+    message = mini.git("for-each-ref", "--format=%(contents)", "refs/tags/mini@v1.0.0")
+    record = next(json.loads(line) for line in message.splitlines() if line.startswith("{"))
+    assert record["version"] == "1.0.0"
+    assert result["digest"] in message
+    assert record["commit"] == mini.git("rev-parse", "HEAD")
+
+
+def test_B4_unchanged_build_returns_the_release_without_training(mini):
+    first = mini.build()
+    mini.commit("nothing that matters", **{"README.md": "hello"})
+    second = mini.build()
+    assert (second["version"], second["new"], second["trained"]) == ("1.0.0", False, False)
+    assert second["digest"] == first["digest"]
+    assert mini.trainings == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "version", "reason"),
+    [
+        ({"data__rows.csv": "1\n2\n"}, "1.1.0", "dataset changed"),
+        ({"evaluate.py": "# other\n"}, "1.1.0", "code changed"),
+        ({"params.yaml": "seed: 7\n"}, "1.0.1", "parameters changed"),
+    ],
+)
+def test_V1_level_follows_what_changed(mini, files, version, reason):
+    mini.build()
+    mini.commit(**files)
+    result = mini.build()
+    assert result["version"] == version, result["err"]
+    assert reason in [item["text"] for item in result["release"]["reasons"]]
+
+
+def test_B4_a_revert_is_a_new_version_of_the_old_bytes(mini):
+    first = mini.build()
+    mini.commit(**{"params.yaml": "seed: 7\n"})
+    assert mini.build()["version"] == "1.0.1"
+    mini.run("test")
+    mini.commit(**{"params.yaml": "seed: 1\n"})
+    third = mini.build()
+    assert third["version"] == "1.0.2", third["err"]
+    assert third["release"]["identity"] == first["release"]["identity"]
+    assert "the bytes of 1.0.0 again" in [item["text"] for item in third["release"]["reasons"]]
+
+
+def test_B5_training_is_skipped_where_only_the_recipe_of_tests_changed(mini):
+    mini.build()
+    text = (mini.folder / "model.yaml").read_text().replace("evaluate.py]\n  gates", "evaluate.py -v]\n  gates")
+    mini.commit(**{"model.yaml": text})
+    result = mini.build()
+    assert (result["version"], result["new"], result["trained"]) == ("1.1.0", True, False), result["err"]
+
+
+def test_B6_a_dirty_tree_is_refused_and_can_be_built_as_a_prerelease(mini):
+    (mini.folder / "train.py").write_text((mini.folder / "train.py").read_text() + "# changed\n")
+    (mini.folder / "data" / "new.csv").write_text("1\n")
+    refused = mini.build()
+    assert (refused["code"], refused["error"]["kind"]) == (4, "dirty")
+    assert [item["file"] for item in refused["error"]["problems"]] == ["train.py"]
+    assert "--prerelease" in refused["error"]["hint"]
+    built = mini.build("--prerelease")
+    assert built["version"].startswith("1.0.0-main-"), built["err"]
+    assert not mini.git("tag", "--list")
+
+
+def test_B8_detached_head_without_remote_makes_a_prerelease_once(mini):
+    mini.git("checkout", "-q", "--detach")
+    first, second = mini.build(), mini.build()
+    assert "-" in first["version"], first["err"]
+    assert (second["version"], second["new"]) == (first["version"], False)
+    assert mini.trainings == 1
+
+
+def test_B7_an_old_commit_rebuilt_returns_its_own_release(mini):
+    old = mini.git("rev-parse", "HEAD")
+    first = mini.build()
+    mini.commit(**{"params.yaml": "seed: 7\n"})
+    mini.build()
+    mini.git("checkout", "-q", "-B", "main", old)
+    again = mini.build()
+    assert (again["version"], again["new"], again["digest"]) == ("1.0.0", False, first["digest"]), again["err"]
+
+
+def test_B7_a_late_build_of_an_older_commit_is_superseded(mini):
+    mini.build()
+    old = mini.commit(**{"params.yaml": "seed: 7\n"})
+    mini.commit(**{"params.yaml": "seed: 8\n"})
+    mini.build()
+    mini.git("checkout", "-q", "-B", "main", old)
+    late = mini.build()
+    assert (late["code"], late["error"]["kind"]) == (4, "superseded")
+
+
+def test_B11_parameters_replace_values_for_the_build_only(mini):
+    result = mini.build("--param", "seed=5")
+    assert result["code"] == 0, result["err"]
+    assert (mini.folder / "params.yaml").read_text() == "seed: 1\n"
+    again = mini.build("--param", "seed=6")
+    assert again["version"] == "1.0.1"
+    unknown = mini.build("--param", "sed=5", "--param", "nothing")
+    assert unknown["code"] == 2
+
+
+def test_B11_the_params_file_is_put_back_after_a_killed_build(mini):
+    done = mini.build("--param", "seed=5", MODEL_DEVOPS_CRASH_AT="build.after-params")
+    assert done["code"] == -signal.SIGKILL
+    assert (mini.folder / "params.yaml").read_text() != "seed: 1\n"
+    assert mini.build()["version"] == "1.0.0"
+    assert (mini.folder / "params.yaml").read_text() == "seed: 1\n"
+
+
+def test_failed_training_releases_nothing_and_keeps_the_old_model(mini):
+    mini.build()
+    before = (mini.folder / "model" / "weights.safetensors").read_bytes()
+    mini.commit(**{"train.py": "import sys; sys.exit('no data today')\n"})
+    failed = mini.build()
+    assert (failed["code"], failed["error"]["kind"]) == (3, "train-failed")
+    assert (mini.folder / "model" / "weights.safetensors").read_bytes() == before
+    assert mini.git("tag", "--list") == "mini@v1.0.0"
+
+
+def test_training_that_writes_nothing_is_no_model_even_over_an_old_one(mini):
+    mini.build()
+    mini.commit(**{"train.py": "pass\n"})
+    assert mini.build()["error"]["kind"] == "no-model"
+
+
+def test_a_model_that_fails_its_check_is_not_released(mini):
+    mini.commit(**{"train.py": (mini.folder / "train.py").read_text().replace("seed, rows)", "float('nan'), rows)")})
+    failed = mini.build()
+    assert (failed["code"], failed["error"]["kind"]) == (3, "model-check"), failed["err"]
+    assert not mini.git("tag", "--list")
+
+
+def test_B6_a_commit_that_the_remote_does_not_have_makes_a_prerelease(mini, remote):
+    assert mini.build()["version"] == "1.0.0"
+    mini.commit(**{"params.yaml": "seed: 7\n"})
+    assert mini.build()["version"].startswith("1.0.1-main-")
+    mini.git("push", "-q")
+    assert mini.build()["version"] == "1.0.1"
+
+
+def test_B6_a_shallow_clone_with_detached_head_claims(mini, remote, tmp_path):
+    mini.build()
+    mini.commit(**{"params.yaml": "seed: 7\n"})
+    mini.git("push", "-q")
+    other = clone(remote, tmp_path / "other", "--depth=1")
+    other.git("checkout", "-q", "--detach")
+    result = other.build(MODEL_DEVOPS_HOME=str(tmp_path / "elsewhere"))
+    assert result["version"] == "1.0.1", result["err"]
+
+
+def test_V4_another_store_names_the_same_release_of_the_same_bytes(mini, remote, tmp_path):
+    first = mini.build()
+    other = clone(remote, tmp_path / "other")
+    result = other.build(MODEL_DEVOPS_HOME=str(tmp_path / "elsewhere"))
+    assert (result["version"], result["new"], result["digest"]) == ("1.0.0", False, first["digest"]), result["err"]
+    verified = other.run("release", "verify", "1.0.0", MODEL_DEVOPS_HOME=str(tmp_path / "elsewhere"))
+    assert verified["code"] == 0, verified["err"]
+
+
+POINTS = [point for point in faults.POINTS if point.split(".")[0] in ("build", "claim", "store", "file")]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_build_killed_anywhere_is_followed_by_one_that_succeeds(mini, remote, point):
+    killed = mini.build("--param", "seed=4", MODEL_DEVOPS_CRASH_AT=point)
+    assert killed["code"] == -signal.SIGKILL, f"{point} was not hit"
+    again = mini.build("--param", "seed=4")
+    assert again["code"] == 0, again["err"]
+    listed = mini.run("release", "verify", again["version"])
+    assert listed["code"] == 0, listed["err"]
+    assert (mini.folder / "params.yaml").read_text() == "seed: 1\n"
+
+
+def many(remote, tmp_path, count, arguments):
+    clones = [clone(remote, tmp_path / f"clone {number}") for number in range(count)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "model_devops", "--json", "build", *arguments(number)],
+            cwd=each.folder,
+            env={**os.environ, "MODEL_DEVOPS_HOME": str(tmp_path / f"home {number}")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number, each in enumerate(clones)
+    ]
+    results = []
+    for process in started:
+        out, err = process.communicate(timeout=600)
+        assert process.returncode == 0, err
+        results.append(json.loads(out))
+    return results
+
+
+@pytest.mark.timeout(600)
+def test_V3_many_clones_with_different_parameters_get_as_many_versions(mini, remote, tmp_path):
+    count = 50 if os.environ.get("MODEL_DEVOPS_SOAK") else 12
+    results = many(remote, tmp_path, count, lambda number: ["--param", f"seed={number + 100}"])
+    assert len({result["version"] for result in results}) == count
+
+
+@pytest.mark.timeout(600)
+def test_V4_many_clones_with_equal_inputs_get_one_version_and_all_hold_it(mini, remote, tmp_path):
+    count = 50 if os.environ.get("MODEL_DEVOPS_SOAK") else 12
+    results = many(remote, tmp_path, count, lambda _: [])
+    assert {result["version"] for result in results} == {"1.0.0"}
+    assert len({result["digest"] for result in results}) == 1
