@@ -41,7 +41,13 @@ class Mini:
         self.folder = folder
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=self.folder, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         return done.stdout.strip()
 
     def commit(self, message: str = "change", **files: str) -> str:
@@ -113,5 +119,7 @@ def remote(mini: Mini, tmp_path: Path) -> Path:
 
 
 def clone(remote: Path, folder: Path, *options: str) -> Mini:
-    subprocess.run(["git", "clone", "-q", *options, remote.as_uri(), str(folder)], check=True)
+    subprocess.run(
+        ["git", "clone", "-q", *options, remote.as_uri(), str(folder)], check=True
+    )
     return Mini(folder)

@@ -25,7 +25,10 @@ HEADS = "refs/model-devops/heads/"
 EVERYTHING = (f"+refs/heads/*:{HEADS}*", "+refs/tags/*:refs/model-devops/tags/*")
 INFINITE = "--depth=2147483647"
 #: Who writes tags where git knows nobody, as on most CI agents.
-FALLBACK_COMMITTER = {"GIT_COMMITTER_NAME": "model-devops", "GIT_COMMITTER_EMAIL": "model-devops@localhost"}
+FALLBACK_COMMITTER = {
+    "GIT_COMMITTER_NAME": "model-devops",
+    "GIT_COMMITTER_EMAIL": "model-devops@localhost",
+}
 
 
 def open_git(folder: Path) -> Git | None:
@@ -45,14 +48,20 @@ def open_git(folder: Path) -> Git | None:
     common = call(root, "rev-parse", "--git-common-dir")
     if common.code:
         raise failure(common)
-    return Git(root=root, common_dir=Path(os.path.realpath(root / common.text.removesuffix("\n"))))
+    return Git(
+        root=root,
+        common_dir=Path(os.path.realpath(root / common.text.removesuffix("\n"))),
+    )
 
 
 def _check_version(folder: Path) -> None:
     text = call(folder, "version").text.strip()
     number = re.search(r"(\d+)\.(\d+)", text)
     if not number or (int(number[1]), int(number[2])) < OLDEST:
-        raise UsageError(f"git is too old: {text}", hint=f"install git {OLDEST[0]}.{OLDEST[1]} or newer")
+        raise UsageError(
+            f"git is too old: {text}",
+            hint=f"install git {OLDEST[0]}.{OLDEST[1]} or newer",
+        )
 
 
 def _refuse_damaged(folder: Path, found: Finished) -> None:
@@ -75,20 +84,30 @@ class Git:
 
     # Running
 
-    def status(self, *args: str, input: str | bytes | None = None, network: bool = False) -> Finished:  # noqa: A002
+    def status(
+        self, *args: str, input: str | bytes | None = None, network: bool = False
+    ) -> Finished:
         """Run git and return how it ended, whatever that is."""
         return call(self.root, *args, input=input, network=network)
 
-    def read(self, *args: str, input: str | bytes | None = None, network: bool = False) -> bytes:  # noqa: A002
+    def read(
+        self, *args: str, input: str | bytes | None = None, network: bool = False
+    ) -> bytes:
         """Run git and return its output. Raises UsageError, RefusedError or UnreachableError with git's words."""
         finished = self.status(*args, input=input, network=network)
         if finished.code:
             raise failure(finished, network=network)
         return finished.output
 
-    def run(self, *args: str, input: str | bytes | None = None, network: bool = False) -> str:  # noqa: A002
+    def run(
+        self, *args: str, input: str | bytes | None = None, network: bool = False
+    ) -> str:
         """As `read`, as text without the last newline."""
-        return self.read(*args, input=input, network=network).decode("utf-8", "surrogateescape").removesuffix("\n")
+        return (
+            self.read(*args, input=input, network=network)
+            .decode("utf-8", "surrogateescape")
+            .removesuffix("\n")
+        )
 
     # Commits
 
@@ -98,18 +117,26 @@ class Git:
 
     def commit(self, name: str) -> str | None:
         """The full id of a commit, tag or branch name; None if it isn't here."""
-        found = self.status("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        found = self.status(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
+        )
         return found.text.strip() or None if not found.code else None
 
     def branch(self) -> str | None:
         """The branch that HEAD is on, also one without commits; None when detached."""
         found = self.status("symbolic-ref", "--quiet", "HEAD")
         name = found.text.removesuffix("\n")
-        return name.removeprefix("refs/heads/") if not found.code and name.startswith("refs/heads/") else None
+        return (
+            name.removeprefix("refs/heads/")
+            if not found.code and name.startswith("refs/heads/")
+            else None
+        )
 
     def author(self, commit: str) -> tuple[str, str]:
         """Name and mail of a commit's author, as they are in it."""
-        name, mail = self.run("log", "-1", "--format=%an%x00%ae", "--end-of-options", commit).split("\0")
+        name, mail = self.run(
+            "log", "-1", "--format=%an%x00%ae", "--end-of-options", commit
+        ).split("\0")
         return name, mail
 
     def commit_time(self, commit: str) -> str:
@@ -120,7 +147,9 @@ class Git:
         """`Name <mail> seconds zone` for what is written now; a name of our own where git knows none (CI)."""
         own = self.status("var", "GIT_COMMITTER_IDENT")
         if own.code:
-            own = call(self.root, "var", "GIT_COMMITTER_IDENT", environment=FALLBACK_COMMITTER)
+            own = call(
+                self.root, "var", "GIT_COMMITTER_IDENT", environment=FALLBACK_COMMITTER
+            )
         if own.code:
             raise failure(own)
         return own.text.removesuffix("\n")
@@ -142,23 +171,31 @@ class Git:
         return self._reaches(walk) or (self._completed() and self._reaches(walk))
 
     def _reaches(self, walk: str) -> bool:
-        return not self.run("rev-list", "--ignore-missing", "--max-count=1", "--stdin", input=walk)
+        return not self.run(
+            "rev-list", "--ignore-missing", "--max-count=1", "--stdin", input=walk
+        )
 
     def on_first_parent_line(self, commit: str, tip: str) -> bool:
         """Whether `commit` is `tip` or one of its first parents. What a shallow clone lacks is fetched (B6)."""
         if not self.has(commit):
             return False
-        return self._on_line(commit, tip) or (self._completed() and self._on_line(commit, tip))
+        return self._on_line(commit, tip) or (
+            self._completed() and self._on_line(commit, tip)
+        )
 
     def _on_line(self, commit: str, tip: str) -> bool:
         if commit == tip:
             return True
-        newer = self.run("rev-list", "--first-parent", "--parents", tip, f"^{commit}").splitlines()
+        newer = self.run(
+            "rev-list", "--first-parent", "--parents", tip, f"^{commit}"
+        ).splitlines()
         return bool(newer) and newer[-1].split()[1:2] == [commit]
 
     def has(self, commit: str) -> bool:
         """Whether the commit is in this clone, or can be fetched into a shallow one."""
-        return self.commit(commit) is not None or (self._completed() and self.commit(commit) is not None)
+        return self.commit(commit) is not None or (
+            self._completed() and self.commit(commit) is not None
+        )
 
     def is_shallow(self) -> bool:
         """Whether history is cut off."""
@@ -175,7 +212,9 @@ class Git:
 
     def show(self, commit: str, path: str) -> bytes | None:
         """The bytes of a regular file in a commit; None if there is no such file."""
-        entry = self.run("ls-tree", "-z", "--full-tree", commit, "--", path).rstrip("\0")
+        entry = self.run(
+            "--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", path
+        ).rstrip("\0")
         meta, _, name = entry.partition("\t")
         if name != path or not meta.startswith("100"):
             return None
@@ -184,23 +223,49 @@ class Git:
     def tracked(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that git tracks, in submodules too."""
         wanted = set(paths)
-        return wanted & set(self._list("ls-files", "-z", "--recurse-submodules", "--", *_common(wanted)))
+        return wanted & set(
+            self._list("ls-files", "-z", "--recurse-submodules", "--", *_common(wanted))
+        )
 
     def changed_files(self, prefix: str = "") -> list[str]:
         """Tracked files below `prefix` that differ from HEAD, whether staged or not. Modes don't count (C2)."""
-        options = ("--no-ext-diff", "--no-renames", "--ignore-submodules=untracked", "--name-only", "-z")
+        options = (
+            "--no-ext-diff",
+            "--no-renames",
+            "--ignore-submodules=untracked",
+            "--name-only",
+            "-z",
+        )
         base = "HEAD" if self.head() else self._empty_tree()
         return sorted(
-            self._list("-c", "core.fileMode=false", "diff", *options, base, "--", *([prefix] if prefix else []))
+            self._list(
+                "-c",
+                "core.fileMode=false",
+                "diff",
+                *options,
+                base,
+                "--",
+                *([prefix] if prefix else []),
+            )
         )
 
     def ignored(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that git doesn't track and is told to ignore."""
         wanted = set(paths)
         wanted -= self.tracked(wanted)
-        asked = "\0".join(f"./{path}" for path in sorted(wanted))  # no name is taken for a pathspec's magic
-        found = self.status("check-ignore", "-z", "--stdin", input=asked) if wanted else None
-        return {name.removeprefix("./") for name in found.text.split("\0")} & wanted if found else set()
+        asked = "\0".join(
+            f"./{path}" for path in sorted(wanted)
+        )  # no name is taken for a pathspec's magic
+        found = (
+            self.status("check-ignore", "-z", "--stdin", input=asked)
+            if wanted
+            else None
+        )
+        return (
+            {name.removeprefix("./") for name in found.text.split("\0")} & wanted
+            if found
+            else set()
+        )
 
     def untracked_not_ignored(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that git neither tracks nor is told to ignore (B6)."""
@@ -208,7 +273,9 @@ class Git:
         return wanted - self.tracked(wanted) - self.ignored(wanted)
 
     def _list(self, *args: str) -> list[str]:
-        return [name for name in self.run("--literal-pathspecs", *args).split("\0") if name]
+        return [
+            name for name in self.run("--literal-pathspecs", *args).split("\0") if name
+        ]
 
     def _empty_tree(self) -> str:
         return self.run("hash-object", "-t", "tree", "--stdin", input="")
@@ -246,25 +313,40 @@ class Git:
 
         Raises UsageError where its HEAD names none, with the command to set it; UnreachableError; RefusedError.
         """
-        answer = self.run("ls-remote", "--symref", remote.name, "HEAD", "refs/heads/*", network=True)
+        answer = self.run(
+            "ls-remote", "--symref", remote.name, "HEAD", "refs/heads/*", network=True
+        )
         lines = [line.split("\t", 1) for line in answer.splitlines()]
-        heads = sorted(name.removeprefix("refs/heads/") for _, name in lines if name.startswith("refs/heads/"))
+        heads = sorted(
+            name.removeprefix("refs/heads/")
+            for _, name in lines
+            if name.startswith("refs/heads/")
+        )
         target = next(
-            (what.removeprefix("ref: ") for what, name in lines if name == "HEAD" and what.startswith("ref: ")), ""
+            (
+                what.removeprefix("ref: ")
+                for what, name in lines
+                if name == "HEAD" and what.startswith("ref: ")
+            ),
+            "",
         )
         branch = target.removeprefix("refs/heads/")
         if target.startswith("refs/heads/") and branch in heads:
             return branch
         if not heads:
             return None
-        guess = next((name for name in ("main", "master", "trunk") if name in heads), heads[0])
+        guess = next(
+            (name for name in ("main", "master", "trunk") if name in heads), heads[0]
+        )
         raise UsageError(
             f"the HEAD of {remote.name} ({remote.shown}) names no branch, so it has no default branch",
             kind="no-default-branch",
             hint=f"set it there, in the server's settings or with: git symbolic-ref HEAD refs/heads/{guess}",
         )
 
-    def fetch(self, remote: Remote, *refspecs: str, prune: bool = False, deepen: bool = False) -> None:
+    def fetch(
+        self, remote: Remote, *refspecs: str, prune: bool = False, deepen: bool = False
+    ) -> None:
         """Fetch exactly these refs, no tags beside them. `deepen` makes a shallow clone complete.
 
         Raises UnreachableError or RefusedError with git's words.
@@ -274,7 +356,15 @@ class Git:
         options += [INFINITE] if deepen else []
         for attempt in range(LOCK_ATTEMPTS):
             finished = self.status(
-                "-c", "gc.auto=0", "-c", "maintenance.auto=0", "fetch", *options, remote.name, *refspecs, network=True
+                "-c",
+                "gc.auto=0",
+                "-c",
+                "maintenance.auto=0",
+                "fetch",
+                *options,
+                remote.name,
+                *refspecs,
+                network=True,
             )
             if not finished.code:
                 return

@@ -13,11 +13,18 @@ from model_devops.release.record import ARTIFACTS, Identity, Reason, Record
 from model_devops.versioning.numbers import FIRST, LEVELS, parse, raised, text
 
 #: The level that a change of an artifact means. What is not here is not known to be harmless.
-ARTIFACT_LEVELS = {"dataset": "minor", "code": "minor", "recipe": "minor"} | dict.fromkeys(
-    ("model", "params", "runtime"), "patch"
-)
+ARTIFACT_LEVELS = {
+    "dataset": "minor",
+    "code": "minor",
+    "recipe": "minor",
+} | dict.fromkeys(("model", "params", "runtime"), "patch")
 #: How people call artifacts in reasons.
-SPOKEN = {"model": "weights", "params": "parameters", "code": "code", "dataset": "dataset"}
+SPOKEN = {
+    "model": "weights",
+    "params": "parameters",
+    "code": "code",
+    "dataset": "dataset",
+}
 #: Level and words for what became of the signature (checks/signature.py).
 SIGNATURE_LEVELS = {
     "broken": ("major", "the signature changed in a way that breaks callers"),
@@ -55,11 +62,16 @@ def decide(
     """
     wish = _wish(at_least, at_least_reason)
     if highest is None:
-        return Decision(FIRST, "first", [Reason(level="first", text="the first release"), *because])
+        return Decision(
+            FIRST, "first", [Reason(level="first", text="the first release"), *because]
+        )
     reasons = [*_changes(base, identity, highest), *because]
     if not any(reason.level in LEVELS for reason in reasons):
         reasons.append(
-            Reason(level="patch", text=f"the same content as {base.version if base else highest}, made anew")
+            Reason(
+                level="patch",
+                text=f"the same content as {base.version if base else highest}, made anew",
+            )
         )
     if wish and _rank(wish) > max(map(_rank, reasons)):
         reasons.append(wish)
@@ -82,8 +94,15 @@ def differences(old: Identity, new: Identity) -> list[Reason]:
 
 
 def _changes(base: Record | None, identity: Identity, highest: str) -> list[Reason]:
-    if base is None:  # nothing is known of what those numbers promised, so nothing is promised of them
-        return [Reason(level="major", text=f"nothing is known of what {highest} and earlier versions were")]
+    if (
+        base is None
+    ):  # nothing is known of what those numbers promised, so nothing is promised of them
+        return [
+            Reason(
+                level="major",
+                text=f"nothing is known of what {highest} and earlier versions were",
+            )
+        ]
     return differences(base.identity, identity)
 
 
@@ -96,14 +115,19 @@ def _signature(old: Identity, new: Identity) -> list[Reason]:
 
 def _names(old: Identity, new: Identity) -> list[str]:
     names = old.artifacts.keys() | new.artifacts.keys()
-    return [name for name in ARTIFACTS if name in names] + sorted(names - set(ARTIFACTS))
+    return [name for name in ARTIFACTS if name in names] + sorted(
+        names - set(ARTIFACTS)
+    )
 
 
 def _artifact(name: str, old: str | None, new: str | None) -> Reason | None:
     if old == new:
         return None
     verb = "added" if old is None else "removed" if new is None else "changed"
-    return Reason(level=ARTIFACT_LEVELS.get(name, "minor"), text=f"{SPOKEN.get(name, name)} {verb}")
+    return Reason(
+        level=ARTIFACT_LEVELS.get(name, "minor"),
+        text=f"{SPOKEN.get(name, name)} {verb}",
+    )
 
 
 def _wish(level: str | None, reason: str | None) -> Reason | None:
@@ -112,8 +136,14 @@ def _wish(level: str | None, reason: str | None) -> Reason | None:
     if level not in LEVELS:
         raise UsageError(f"no such level: {level}", hint=f"one of: {', '.join(LEVELS)}")
     if not reason or not reason.strip():
-        raise UsageError("raising the level needs a reason, which is recorded", hint="give one")
-    return Reason(level=level, text="raised by a person: " + reason.strip().encode("utf-8", "replace").decode())
+        raise UsageError(
+            "raising the level needs a reason, which is recorded", hint="give one"
+        )
+    return Reason(
+        level=level,
+        text="raised by a person: "
+        + reason.strip().encode("utf-8", "replace").decode(),
+    )
 
 
 def _rank(reason: Reason) -> int:

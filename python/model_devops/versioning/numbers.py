@@ -8,7 +8,9 @@ Number = tuple[int, int, int]
 #: Levels from the weakest to the strongest.
 LEVELS = ("patch", "minor", "major")
 FIRST = "1.0.0"
-_FINAL = re.compile(r"(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})", re.ASCII)
+_FINAL = re.compile(
+    r"(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})", re.ASCII
+)
 
 
 def parse(version: str) -> Number | None:
@@ -25,4 +27,8 @@ def text(number: Number) -> str:
 def raised(number: Number, level: str) -> Number:
     """The number after `number` at a level."""
     major, minor, patch = number
-    return {"major": (major + 1, 0, 0), "minor": (major, minor + 1, 0), "patch": (major, minor, patch + 1)}[level]
+    return {
+        "major": (major + 1, 0, 0),
+        "minor": (major, minor + 1, 0),
+        "patch": (major, minor, patch + 1),
+    }[level]

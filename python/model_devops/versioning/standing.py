@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from model_devops.adapters.ci import Build
 from model_devops.adapters.git import Git
 from model_devops.adapters.git_remote import Remote
 from model_devops.errors import RefusedError, UnreachableError
 from model_devops.versioning.known import Final, Known
-
-if TYPE_CHECKING:
-    from model_devops.config.types import Model
 
 #: Reads the release branch that the policy at a commit names: None for the remote's default branch (P1).
 PolicyBranch = Callable[[str], "str | None"]
@@ -44,29 +40,12 @@ class Standing:
         return self.claims
 
 
-def policy_branch(git: Git, model: Model, path: str) -> PolicyBranch:
-    """Reads `release_branch` from model.yaml of this name at a commit (P1), at its path or its `moved_from`.
-
-    Without a commit it is that of the working tree. Raises UsageError where the file there can't be read.
-    """
-
-    def read(commit: str) -> str | None:
-        from model_devops.config.load import loads
-
-        if not commit:
-            return model.release_branch
-        for place in filter(None, (path, model.moved_from)):
-            data = git.show(commit, place)
-            there = loads(data, f"{place} at {commit[:12]}").model if data is not None else None
-            if there and there.name == model.name:
-                return there.release_branch
-        return None
-
-    return read
-
-
 def standing(
-    git: Git | None, build: Build, policy_branch: PolicyBranch = lambda _: None, *, prerelease: bool = False
+    git: Git | None,
+    build: Build,
+    policy_branch: PolicyBranch = lambda _: None,
+    *,
+    prerelease: bool = False,
 ) -> Standing:
     """Whether a build of HEAD may claim (B6). `prerelease`: it is not wanted, so no remote is asked.
 
@@ -74,7 +53,9 @@ def standing(
     """
     commit = git.head() if git else None
     branch = build.branch or (git.branch() if git else None)
-    named = Standing(False, "", commit=commit, branch=branch, pull_request=build.pull_request)
+    named = Standing(
+        False, "", commit=commit, branch=branch, pull_request=build.pull_request
+    )
     if git is None:
         return _no(named, "this folder is in no git repository")
     if commit is None:
@@ -86,7 +67,11 @@ def standing(
     if build.fork:
         return _no(named, "this is a build of a fork")
     remote = git.remote()
-    return _alone(git, named, policy_branch) if remote is None else _asked(git, named, build, remote, policy_branch)
+    return (
+        _alone(git, named, policy_branch)
+        if remote is None
+        else _asked(git, named, build, remote, policy_branch)
+    )
 
 
 def _no(known: Standing, why: str) -> Standing:
@@ -106,11 +91,21 @@ def _alone(git: Git, named: Standing, policy_branch: PolicyBranch) -> Standing:
         return _no(named, "HEAD is on no branch, and there is no remote to ask")
     release = policy_branch("") or on
     if on != release:
-        return _no(_with(named, release_branch=release), f"{on} is not the release branch {release}")
-    return _with(named, claims=True, why=f"HEAD is on {on}, and there is no remote", release_branch=release)
+        return _no(
+            _with(named, release_branch=release),
+            f"{on} is not the release branch {release}",
+        )
+    return _with(
+        named,
+        claims=True,
+        why=f"HEAD is on {on}, and there is no remote",
+        release_branch=release,
+    )
 
 
-def _asked(git: Git, named: Standing, build: Build, remote: Remote, policy_branch: PolicyBranch) -> Standing:
+def _asked(
+    git: Git, named: Standing, build: Build, remote: Remote, policy_branch: PolicyBranch
+) -> Standing:
     asked = _with(named, remote=remote)
     try:
         default = git.default_branch(remote)
@@ -124,7 +119,10 @@ def _asked(git: Git, named: Standing, build: Build, remote: Remote, policy_branc
     except UnreachableError:
         if _could_claim(git, asked, build, remote):
             raise
-        return _no(_with(asked, offline=True), f"{remote.name} does not answer, and no branch of it had this commit")
+        return _no(
+            _with(asked, offline=True),
+            f"{remote.name} does not answer, and no branch of it had this commit",
+        )
 
 
 def _on_line(git: Git, asked: Standing, build: Build, tip: str) -> Standing:
@@ -132,11 +130,23 @@ def _on_line(git: Git, asked: Standing, build: Build, tip: str) -> Standing:
     assert commit is not None
     assert remote is not None
     if build.branch is not None and build.branch != release:
-        return _no(asked, f"this is a build of {build.branch}, and {release} is the release branch")
+        return _no(
+            asked,
+            f"this is a build of {build.branch}, and {release} is the release branch",
+        )
     if not git.on_first_parent_line(commit, tip):
-        hint = f"; if it belongs there, push it: git push {remote.name} {release}" if asked.branch == release else ""
-        return _no(asked, f"{remote.name}'s {release} does not have the commit {commit[:12]} as one of its own{hint}")
-    return _with(asked, claims=True, why=f"{commit[:12]} is on {remote.name}'s {release}")
+        hint = (
+            f"; if it belongs there, push it: git push {remote.name} {release}"
+            if asked.branch == release
+            else ""
+        )
+        return _no(
+            asked,
+            f"{remote.name}'s {release} does not have the commit {commit[:12]} as one of its own{hint}",
+        )
+    return _with(
+        asked, claims=True, why=f"{commit[:12]} is on {remote.name}'s {release}"
+    )
 
 
 def _could_claim(git: Git, asked: Standing, build: Build, remote: Remote) -> bool:
@@ -145,12 +155,16 @@ def _could_claim(git: Git, asked: Standing, build: Build, remote: Remote) -> boo
     In CI the commit came from the remote a moment ago, so it could; CI that names another branch than the one that
     the remote's HEAD named last can't.
     """
-    last = git.run("for-each-ref", "--format=%(symref)", f"refs/remotes/{remote.name}/HEAD")
+    last = git.run(
+        "for-each-ref", "--format=%(symref)", f"refs/remotes/{remote.name}/HEAD"
+    )
     default = last.removeprefix(f"refs/remotes/{remote.name}/") or None
     if build.branch is not None and default is not None and build.branch != default:
         return False
     seen = ("refs/model-devops/heads", f"refs/remotes/{remote.name}")
-    return build.ci != "none" or bool(git.run("for-each-ref", "--count=1", f"--contains={asked.commit}", *seen))
+    return build.ci != "none" or bool(
+        git.run("for-each-ref", "--count=1", f"--contains={asked.commit}", *seen)
+    )
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,10 @@ def late(git: Git, known: Known, commit: str) -> Late | None:
     newer = [other for other in named if other != commit]
     if not newer or not git.reaches(newer, commit):
         return None
-    return Late(named.get(commit, []), max((named[_one(git, newer, commit)]), key=lambda final: final.number))
+    return Late(
+        named.get(commit, []),
+        max((named[_one(git, newer, commit)]), key=lambda final: final.number),
+    )
 
 
 def superseded(commit: str, newer: Final) -> RefusedError:

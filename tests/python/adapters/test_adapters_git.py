@@ -1,0 +1,388 @@
+"""The git adapter against real repositories."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from repositories import commit, git, opened
+
+from model_devops.adapters.git import open_git
+from model_devops.errors import RefusedError, UnreachableError, UsageError
+
+
+def test_outside_of_a_repository_there_is_none(tmp_path: Path) -> None:
+    assert open_git(tmp_path) is None
+
+
+def test_root_and_common_folder_are_found_from_below_and_from_another_work_tree(
+    repo: Path, tmp_path: Path
+) -> None:
+    (repo / "under neath").mkdir()
+    git("worktree", "add", "--quiet", str(tmp_path / "tree"), "-b", "other", cwd=repo)
+    assert opened(repo / "under neath").root == repo.resolve()
+    assert (
+        opened(tmp_path / "tree").common_dir
+        == opened(repo).common_dir
+        == (repo / ".git").resolve()
+    )
+
+
+def test_damaged_repository_is_not_taken_for_none(repo: Path) -> None:
+    (repo / ".git" / "HEAD").write_text("nonsense\n")
+    with pytest.raises(UsageError, match=r"\.git is there, but git does not take it"):
+        open_git(repo)
+
+
+def test_variables_of_a_git_hook_do_not_lead_elsewhere(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git("init", "--quiet", str(tmp_path / "elsewhere"), cwd=tmp_path)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere" / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", "nowhere")
+    assert opened(repo).head() is not None
+    assert opened(repo).changed_files() == []
+
+
+def test_missing_git_says_so(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="git is not installed"):
+        open_git(repo)
+
+
+def fake_git(folder: Path, script: str) -> str:
+    (folder / "git").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "git").chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_old_git_is_refused_with_the_oldest_that_will_do(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", fake_git(tmp_path, "echo git version 1.8.3.1"))
+    with pytest.raises(UsageError, match=r"too old: git version 1\.8\.3\.1") as caught:
+        open_git(repo)
+    assert "2.20" in str(caught.value.hint)
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="needs root to give a folder to somebody else"
+)
+def test_repository_of_another_user_names_the_command(repo: Path) -> None:
+    for path in (repo, repo / ".git"):
+        os.chown(path, 12345, 12345)
+    with pytest.raises(UsageError) as caught:
+        open_git(repo)
+    assert caught.value.kind == "safe-directory"
+    assert "git config --global --add safe.directory" in str(caught.value.hint)
+
+
+def test_repository_without_commits_has_a_branch_and_no_head(tmp_path: Path) -> None:
+    git("init", "--quiet", "--initial-branch=trunk", cwd=tmp_path)
+    found = opened(tmp_path)
+    assert (found.head(), found.branch()) == (None, "trunk")
+
+
+def test_detached_head_is_on_no_branch(repo: Path) -> None:
+    git("checkout", "--quiet", "--detach", cwd=repo)
+    assert opened(repo).branch() is None
+    assert opened(repo).head() == git("rev-parse", "HEAD", cwd=repo)
+
+
+NAMES = [
+    "a b",
+    "línea\nnueva",
+    "файл",
+    "e\u0301 in NFD",
+    ":(top)magic",
+    "*",
+    "-dash",
+    'quote"',
+]
+
+
+def test_names_with_spaces_newlines_and_other_alphabets_survive(repo: Path) -> None:
+    for name in NAMES:
+        (repo / name).write_text("one")
+    found = opened(repo)
+    assert found.untracked_not_ignored([*NAMES, "README.md"]) == set(NAMES)
+    git("add", "--all", cwd=repo)
+    git("commit", "--quiet", "--message", "Names", cwd=repo)
+    assert found.tracked([*NAMES, "absent"]) == set(NAMES)
+    for name in NAMES:
+        (repo / name).write_text("two")
+    assert found.changed_files() == sorted(NAMES)
+    assert [found.show("HEAD", name) for name in NAMES] == [b"one"] * len(NAMES)
+
+
+def test_ignored_files_are_neither_tracked_nor_loose(repo: Path) -> None:
+    (repo / ".gitignore").write_text("*.log\n!kept.log\n:(top)odd\n")
+    for name in ("a.log", "kept.log", "loose"):
+        (repo / name).write_text("")
+    git("add", "--force", "kept.log", cwd=repo)
+    paths = ["a.log", "kept.log", "loose"]
+    assert opened(repo).ignored(paths) == {"a.log"}
+    assert opened(repo).untracked_not_ignored(paths) == {"loose"}
+
+
+def test_changes_are_found_staged_unstaged_and_deleted_but_not_modes(
+    repo: Path,
+) -> None:
+    for name in ("staged", "unstaged", "deleted", "mode"):
+        commit(repo, name, name)
+    (repo / "staged").write_text("new")
+    git("add", "staged", cwd=repo)
+    (repo / "unstaged").write_text("new")
+    (repo / "deleted").unlink()
+    (repo / "mode").chmod(0o755)
+    assert opened(repo).changed_files() == ["deleted", "staged", "unstaged"]
+
+
+def test_changes_elsewhere_are_left_out(repo: Path) -> None:
+    (repo / "inside").mkdir()
+    commit(repo, "inside/file", "1")
+    (repo / "README.md").write_text("changed")
+    (repo / "inside" / "file").write_text("changed")
+    assert opened(repo).changed_files("inside") == ["inside/file"]
+
+
+def test_shown_are_regular_files_of_a_commit_only(repo: Path) -> None:
+    (repo / "link").symlink_to("README.md")
+    (repo / "folder").mkdir()
+    commit(repo, "folder/file", "x")
+    found = opened(repo)
+    assert found.show("HEAD", "README.md") == b"A project.\n"
+    assert [found.show("HEAD", path) for path in ("link", "folder", "absent")] == [
+        None,
+        None,
+        None,
+    ]
+
+
+def test_first_parent_line_leaves_out_what_a_merge_brought(repo: Path) -> None:
+    base = git("rev-parse", "HEAD", cwd=repo)
+    git("checkout", "--quiet", "-b", "side", cwd=repo)
+    side = commit(repo, "side")
+    git("checkout", "--quiet", "main", cwd=repo)
+    own = commit(repo, "own")
+    git("merge", "--quiet", "--no-ff", "--message", "Merge", "side", cwd=repo)
+    found, tip = opened(repo), git("rev-parse", "HEAD", cwd=repo)
+    assert [found.on_first_parent_line(one, tip) for one in (base, own, side, tip)] == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    assert [found.is_ancestor(one, tip) for one in (base, own, side, tip)] == [
+        True,
+        True,
+        True,
+        True,
+    ]
+    assert not found.on_first_parent_line(tip, own)
+    assert not found.is_ancestor(tip, own)
+
+
+def test_commit_that_is_nowhere_is_reached_by_nothing(repo: Path) -> None:
+    head = git("rev-parse", "HEAD", cwd=repo)
+    assert not opened(repo).is_ancestor("0123456789" * 4, head)
+    assert not opened(repo).on_first_parent_line("0123456789" * 4, head)
+    assert not opened(repo).reaches(["0123456789" * 4], head)
+
+
+@pytest.fixture
+def shallow(repo: Path, bare_remote: Path, tmp_path: Path) -> Path:
+    for _ in range(4):
+        commit(repo)
+    git("push", "--quiet", "origin", "main", cwd=repo)
+    git(
+        "clone",
+        "--quiet",
+        "--depth=1",
+        f"file://{bare_remote}",
+        str(tmp_path / "shallow"),
+        cwd=tmp_path,
+    )
+    return tmp_path / "shallow"
+
+
+def test_B6_ancestry_that_a_shallow_clone_lacks_is_fetched(
+    shallow: Path, repo: Path
+) -> None:
+    found = opened(shallow)
+    first, tip = (
+        git("rev-list", "--max-parents=0", "HEAD", cwd=repo),
+        git("rev-parse", "HEAD", cwd=repo),
+    )
+    assert found.is_shallow()
+    assert found.on_first_parent_line(tip, tip)
+    assert found.is_shallow(), "what can be told is not fetched"
+    assert found.is_ancestor(first, tip)
+    assert not found.is_shallow()
+    assert found.on_first_parent_line(first, tip)
+
+
+def test_no_remote_is_none_and_the_only_one_counts_under_any_name(repo: Path) -> None:
+    assert opened(repo).remote() is None
+    git("remote", "add", "upstream", "https://example.org/a/b.git", cwd=repo)
+    found = opened(repo).remote()
+    assert found is not None
+    assert (found.name, found.key) == ("upstream", "example.org/a/b")
+    git("remote", "add", "origin", "https://example.org/c/d.git", cwd=repo)
+    assert opened(repo).remote().name == "origin"
+
+
+def test_several_remotes_without_origin_are_a_usage_error(repo: Path) -> None:
+    for name in ("one", "two"):
+        git("remote", "add", name, "https://example.org/x", cwd=repo)
+    with pytest.raises(UsageError, match="one, two") as caught:
+        opened(repo).remote()
+    assert caught.value.hint == "name the one that counts: git remote rename one origin"
+
+
+def test_default_branch_is_asked_from_the_remote(repo: Path, bare_remote: Path) -> None:
+    found = opened(repo)
+    assert found.default_branch(found.remote()) == "main"
+    git("push", "--quiet", "origin", "main:release/1.x", cwd=repo)
+    git("symbolic-ref", "HEAD", "refs/heads/release/1.x", cwd=bare_remote)
+    assert found.default_branch(found.remote()) == "release/1.x"
+
+
+def test_empty_remote_has_no_default_branch(repo: Path, tmp_path: Path) -> None:
+    git("init", "--quiet", "--bare", str(tmp_path / "empty"), cwd=tmp_path)
+    git("remote", "add", "origin", str(tmp_path / "empty"), cwd=repo)
+    assert opened(repo).default_branch(opened(repo).remote()) is None
+
+
+@pytest.mark.parametrize("head", ["ref: refs/heads/gone\n", None])
+def test_P2_head_that_names_no_branch_gives_the_command(
+    repo: Path, bare_remote: Path, head: str | None
+) -> None:
+    (bare_remote / "HEAD").write_text(head or git("rev-parse", "HEAD", cwd=repo) + "\n")
+    with pytest.raises(UsageError, match="names no branch") as caught:
+        opened(repo).default_branch(opened(repo).remote())
+    assert "git symbolic-ref HEAD refs/heads/main" in str(caught.value.hint)
+
+
+def test_fetched_branch_is_the_remotes_of_now(
+    repo: Path, bare_remote: Path, tmp_path: Path
+) -> None:
+    git("clone", "--quiet", str(bare_remote), str(tmp_path / "other"), cwd=tmp_path)
+    newer = commit(tmp_path / "other")
+    git("push", "--quiet", "origin", "main", cwd=tmp_path / "other")
+    before = git("show-ref", cwd=repo)
+    assert opened(repo).fetch_branch(opened(repo).remote(), "main") == newer
+    after = git("show-ref", cwd=repo).replace(
+        f"\n{newer} refs/model-devops/heads/main", ""
+    )
+    assert after == before, "nobody's own refs are touched"
+
+
+def test_branch_below_the_name_of_a_former_one_is_fetched(
+    repo: Path, bare_remote: Path
+) -> None:
+    git("push", "--quiet", "origin", "main:release", cwd=repo)
+    found = opened(repo)
+    found.fetch_branch(found.remote(), "release")
+    git("push", "--quiet", "origin", ":release", "main:release/1", cwd=repo)
+    assert found.fetch_branch(found.remote(), "release/1") == found.head()
+
+
+def test_branch_that_the_remote_lacks_is_a_usage_error(
+    repo: Path, bare_remote: Path
+) -> None:
+    with pytest.raises(UsageError, match="has no branch nope") as caught:
+        opened(repo).fetch_branch(opened(repo).remote(), "nope")
+    assert caught.value.hint == "push it: git push origin nope"
+
+
+def test_lost_remote_is_unreachable_in_gits_words(repo: Path, tmp_path: Path) -> None:
+    git("remote", "add", "origin", "http://user:s3cret@127.0.0.1:9/x.git", cwd=repo)
+    with pytest.raises(UnreachableError, match="127.0.0.1") as caught:
+        opened(repo).default_branch(opened(repo).remote())
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in opened(repo).remote().shown
+
+
+def test_denied_remote_is_refused_without_asking_anybody(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "GIT_SSH_COMMAND",
+        "echo 'git@x: Permission denied (publickey).' >&2; exit 255 #",
+    )
+    git("remote", "add", "origin", "git@example.org:a/b.git", cwd=repo)
+    with pytest.raises(RefusedError, match="Permission denied") as caught:
+        opened(repo).default_branch(opened(repo).remote())
+    assert caught.value.kind == "denied"
+
+
+def ssh_environment(repo: Path, tmp_path: Path) -> str:
+    (tmp_path / "ssh").write_text(
+        f'#!/bin/sh\necho "$@" > "{tmp_path}/arguments"\nexit 255\n'
+    )
+    (tmp_path / "ssh").chmod(0o755)
+    git("remote", "add", "origin", "git@example.org:a/b.git", cwd=repo)
+    with pytest.raises(UnreachableError):
+        opened(repo).default_branch(opened(repo).remote())
+    return (tmp_path / "arguments").read_text()
+
+
+def test_ssh_never_prompts(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert "BatchMode=yes" in ssh_environment(repo, tmp_path)
+
+
+def test_configured_ssh_command_is_kept(repo: Path, tmp_path: Path) -> None:
+    git("config", "core.sshCommand", f"{tmp_path}/ssh -i key", cwd=repo)
+    assert "-i key" in ssh_environment(repo, tmp_path)
+
+
+def test_committer_has_a_fallback_where_git_knows_nobody(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert opened(repo).committer().startswith("Test Person <person@example.org> ")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    git("config", "user.useConfigOnly", "true", cwd=repo)
+    assert opened(repo).committer().startswith("model-devops <model-devops@localhost> ")
+
+
+def test_author_is_the_commits_own(repo: Path) -> None:
+    commit(repo, "x", "", "--author=Ünï Cödé <u@example.org>")
+    assert opened(repo).author("HEAD") == ("Ünï Cödé", "u@example.org")
+
+
+def test_configuration_is_set_for_this_clone(repo: Path) -> None:
+    found = opened(repo)
+    assert found.config_get("model-devops.key") is None
+    found.config_set("model-devops.key", "a b")
+    assert (
+        found.config_get("model-devops.key")
+        == git("config", "--local", "model-devops.key", cwd=repo)
+        == "a b"
+    )
+
+
+def test_git_that_never_answers_is_killed_with_its_helpers(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_devops.adapters.git_process.NETWORK_SECONDS", 0.5)
+    monkeypatch.setenv(
+        "GIT_SSH_COMMAND", f"sleep 60 & echo $! > '{tmp_path}/pid'; wait #"
+    )
+    git("remote", "add", "origin", "git@example.org:a/b.git", cwd=repo)
+    start = time.monotonic()
+    with pytest.raises(UnreachableError, match="no answer within"):
+        opened(repo).default_branch(opened(repo).remote())
+    assert time.monotonic() - start < 10
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(100):
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or stat.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.02)
+    pytest.fail("the helper still runs")
