@@ -1,0 +1,49 @@
+# Needs Python 3.10 or newer, git and make. Everything else goes into .venv/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint types unit bench soak lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 15
+
+venv:
+	@PYTHON=$(PYTHON) .ci/venv $(VENV) requirements/dev.txt
+
+demo: venv  ## take a real model through its whole life on this machine
+	@$(BIN)/python -I demo/run.py
+
+test: lint types unit  ## all that a change must pass: lint, types, tests, the demo's story
+	@$(BIN)/python -I demo/run.py
+
+lint: venv  ## style and common mistakes
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "Run: $(BIN)/ruff format ." >&2; exit 1; }
+
+types: venv
+	@$(BIN)/mypy --config-file python/pyproject.toml python/model_devops
+
+unit: venv
+	@$(BIN)/python -m pytest --quiet -n 2 --cov --cov-config=python/pyproject.toml --cov-report=term:skip-covered
+
+bench: venv  ## ratios against named peers
+	@$(BIN)/python bench/run.py
+
+soak: venv  ## the long tests, with hundreds of rounds
+	@MODEL_DEVOPS_SOAK=1 $(BIN)/python -m pytest --quiet -n 2 -m soak --timeout 3600
+
+lock: venv  ## resolve the dependencies anew (with Python 3.11)
+	@$(BIN)/python -m pip --quiet install pip-tools
+	@$(PIP_COMPILE) --upgrade --output-file requirements/cli.txt python/pyproject.toml
+	@$(PIP_COMPILE) --upgrade --constraint requirements/cli.txt --output-file requirements/dev.txt \
+		python/pyproject.toml requirements/dev.in
+
+clean:  ## remove all that make made
+	@rm -rf $(VENV) .cache .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist python/*.egg-info
+	@find . -name __pycache__ -prune -exec rm -rf {} +
