@@ -7,7 +7,13 @@ import re
 import sys
 from pathlib import Path
 
-from model_devops.errors import ModelDevopsError, Problem, RefusedError, UnreachableError, UsageError
+from model_devops.errors import (
+    ModelDevopsError,
+    Problem,
+    RefusedError,
+    UnreachableError,
+    UsageError,
+)
 from model_devops.runtime.commands import run_program
 from model_devops.runtime.surroundings import passed
 
@@ -41,6 +47,8 @@ def _environment(needed: set[str]) -> dict[str, str]:
     mine = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name in needed}
     proxies = {name: value for name, value in os.environ.items() if name.upper().endswith("_PROXY")}
     environment = passed() | proxies | {"PIP_RETRIES": "2"} | mine | _UNDONE
+    if environment["PIP_RETRIES"] == "0":
+        environment["PIP_RETRIES"] = "1"  # with none pip doesn't say that nobody answered
     if "NETRC" in os.environ:
         environment["NETRC"] = os.environ["NETRC"]
     return {

@@ -6,6 +6,7 @@ can't: a checkout, a folder on this machine, a credential. All problems come at 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -114,7 +115,7 @@ def _read_option(line: str, file: Path, written: Written, constraint: bool) -> t
     if name in INCLUDES:
         if _SCHEME.match(value):
             return f"includes {_shown(value)}, whose content can change", "put the file beside this one"
-        _read_file(file.parent / value, written, constraint=constraint or name == "--constraint")
+        _read_file(Path(os.path.normpath(file.parent / value)), written, constraint=constraint or name == "--constraint")
         return None
     if name == "--editable":
         return f"{line}: an editable checkout can't be pinned", "put the package's code under artifacts.code"
