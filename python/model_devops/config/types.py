@@ -103,7 +103,7 @@ class Smoke(Base, frozen=True):
     path: UrlPath
     method: Literal["GET", "POST", "PUT"] = "GET"
     json: Any = None
-    status: int = 200
+    status: Annotated[int, Meta(ge=100, le=599)] = 200
     expect: Annotated[Any, Meta(description="The JSON answer; for an object, the fields named here.")] = None
 
 
@@ -144,7 +144,12 @@ class Environment(Base, frozen=True):
     host: str = "127.0.0.1"
     prereleases: Annotated[bool, Meta(description="Policy: also takes pre-releases.")] = False
     requires: Annotated[
-        list[Annotated[str, Meta(pattern=r"^(tested|deployed:[a-z0-9-]+)$")]],
+        list[
+            Annotated[
+                str,
+                Meta(pattern=r"^(tested|deployed:[a-z0-9-]+)$", description="`tested` or `deployed:ENVIRONMENT`."),
+            ]
+        ],
         Meta(description="Policy: `tested`, `deployed:ENVIRONMENT`."),
     ] = field(default_factory=list)
     approval: Annotated[bool | Approval, Meta(description="Policy: who must have approved the release.")] = False
