@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 import yaml
-from network import DATA, MODEL, SHADES, dump
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
+
+from network import DATA, MODEL, SHADES, dump
 
 
 def main() -> None:
