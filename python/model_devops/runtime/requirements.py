@@ -149,7 +149,7 @@ def _not_pinnable(line: str, file: Path) -> tuple[str, str | None] | None:
     address = requirement.split("@", 1)[1].strip() if re.match(r"^[\w.\[\], -]+@\s*\S", requirement) else requirement
     if re.match(r"^(git|hg|svn|bzr)\+", address):
         return f"{_shown(address)}: a repository has no hash", "name a released version or an archive by https://"
-    if address.startswith("file:") or address.startswith((".", "/", "~")):
+    if address.startswith(("file:", ".", "/", "~")):
         return f"{address}: a local path is not there on another agent", "put its code under artifacts.code"
     if _SCHEME.match(address) and "://" in address:
         if _literal_user(address):
