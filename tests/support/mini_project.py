@@ -119,7 +119,5 @@ def remote(mini: Mini, tmp_path: Path) -> Path:
 
 
 def clone(remote: Path, folder: Path, *options: str) -> Mini:
-    subprocess.run(
-        ["git", "clone", "-q", *options, remote.as_uri(), str(folder)], check=True
-    )
+    subprocess.run(["git", "clone", "-q", *options, remote.as_uri(), str(folder)], check=True)
     return Mini(folder)

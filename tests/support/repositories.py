@@ -13,9 +13,7 @@ from model_devops.release.record import Identity, Inputs, Origin, Reason, Record
 
 def git(*arguments: str, cwd: Path) -> str:
     """Run git and return its output without the last newline."""
-    return subprocess.run(
-        ["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True
-    ).stdout.rstrip("\n")
+    return subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True).stdout.rstrip("\n")
 
 
 def commit(folder: Path, name: str = "file", text: str = "", *options: str) -> str:
@@ -38,9 +36,7 @@ def digest(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def record(
-    commit: str | None, version: str = "1.0.0", content: str = "a", **changes: object
-) -> Record:
+def record(commit: str | None, version: str = "1.0.0", content: str = "a", **changes: object) -> Record:
     """A record of `digits`, whose model is `content`."""
     artifacts = {name: digest(f"{name} of {content}") for name in ("model", "code")}
     fields: dict[str, object] = {

@@ -84,30 +84,20 @@ class Git:
 
     # Running
 
-    def status(
-        self, *args: str, input: str | bytes | None = None, network: bool = False
-    ) -> Finished:
+    def status(self, *args: str, input: str | bytes | None = None, network: bool = False) -> Finished:
         """Run git and return how it ended, whatever that is."""
         return call(self.root, *args, input=input, network=network)
 
-    def read(
-        self, *args: str, input: str | bytes | None = None, network: bool = False
-    ) -> bytes:
+    def read(self, *args: str, input: str | bytes | None = None, network: bool = False) -> bytes:
         """Run git and return its output. Raises UsageError, RefusedError or UnreachableError with git's words."""
         finished = self.status(*args, input=input, network=network)
         if finished.code:
             raise failure(finished, network=network)
         return finished.output
 
-    def run(
-        self, *args: str, input: str | bytes | None = None, network: bool = False
-    ) -> str:
+    def run(self, *args: str, input: str | bytes | None = None, network: bool = False) -> str:
         """As `read`, as text without the last newline."""
-        return (
-            self.read(*args, input=input, network=network)
-            .decode("utf-8", "surrogateescape")
-            .removesuffix("\n")
-        )
+        return self.read(*args, input=input, network=network).decode("utf-8", "surrogateescape").removesuffix("\n")
 
     # Commits
 
@@ -117,26 +107,18 @@ class Git:
 
     def commit(self, name: str) -> str | None:
         """The full id of a commit, tag or branch name; None if it isn't here."""
-        found = self.status(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
-        )
+        found = self.status("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return found.text.strip() or None if not found.code else None
 
     def branch(self) -> str | None:
         """The branch that HEAD is on, also one without commits; None when detached."""
         found = self.status("symbolic-ref", "--quiet", "HEAD")
         name = found.text.removesuffix("\n")
-        return (
-            name.removeprefix("refs/heads/")
-            if not found.code and name.startswith("refs/heads/")
-            else None
-        )
+        return name.removeprefix("refs/heads/") if not found.code and name.startswith("refs/heads/") else None
 
     def author(self, commit: str) -> tuple[str, str]:
         """Name and mail of a commit's author, as they are in it."""
-        name, mail = self.run(
-            "log", "-1", "--format=%an%x00%ae", "--end-of-options", commit
-        ).split("\0")
+        name, mail = self.run("log", "-1", "--format=%an%x00%ae", "--end-of-options", commit).split("\0")
         return name, mail
 
     def commit_time(self, commit: str) -> str:
@@ -147,9 +129,7 @@ class Git:
         """`Name <mail> seconds zone` for what is written now; a name of our own where git knows none (CI)."""
         own = self.status("var", "GIT_COMMITTER_IDENT")
         if own.code:
-            own = call(
-                self.root, "var", "GIT_COMMITTER_IDENT", environment=FALLBACK_COMMITTER
-            )
+            own = call(self.root, "var", "GIT_COMMITTER_IDENT", environment=FALLBACK_COMMITTER)
         if own.code:
             raise failure(own)
         return own.text.removesuffix("\n")
@@ -171,31 +151,23 @@ class Git:
         return self._reaches(walk) or (self._completed() and self._reaches(walk))
 
     def _reaches(self, walk: str) -> bool:
-        return not self.run(
-            "rev-list", "--ignore-missing", "--max-count=1", "--stdin", input=walk
-        )
+        return not self.run("rev-list", "--ignore-missing", "--max-count=1", "--stdin", input=walk)
 
     def on_first_parent_line(self, commit: str, tip: str) -> bool:
         """Whether `commit` is `tip` or one of its first parents. What a shallow clone lacks is fetched (B6)."""
         if not self.has(commit):
             return False
-        return self._on_line(commit, tip) or (
-            self._completed() and self._on_line(commit, tip)
-        )
+        return self._on_line(commit, tip) or (self._completed() and self._on_line(commit, tip))
 
     def _on_line(self, commit: str, tip: str) -> bool:
         if commit == tip:
             return True
-        newer = self.run(
-            "rev-list", "--first-parent", "--parents", tip, f"^{commit}"
-        ).splitlines()
+        newer = self.run("rev-list", "--first-parent", "--parents", tip, f"^{commit}").splitlines()
         return bool(newer) and newer[-1].split()[1:2] == [commit]
 
     def has(self, commit: str) -> bool:
         """Whether the commit is in this clone, or can be fetched into a shallow one."""
-        return self.commit(commit) is not None or (
-            self._completed() and self.commit(commit) is not None
-        )
+        return self.commit(commit) is not None or (self._completed() and self.commit(commit) is not None)
 
     def is_shallow(self) -> bool:
         """Whether history is cut off."""
@@ -212,9 +184,7 @@ class Git:
 
     def show(self, commit: str, path: str) -> bytes | None:
         """The bytes of a regular file in a commit; None if there is no such file."""
-        entry = self.run(
-            "--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", path
-        ).rstrip("\0")
+        entry = self.run("--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", path).rstrip("\0")
         meta, _, name = entry.partition("\t")
         if name != path or not meta.startswith("100"):
             return None
@@ -223,9 +193,7 @@ class Git:
     def tracked(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that git tracks, in submodules too."""
         wanted = set(paths)
-        return wanted & set(
-            self._list("ls-files", "-z", "--recurse-submodules", "--", *_common(wanted))
-        )
+        return wanted & set(self._list("ls-files", "-z", "--recurse-submodules", "--", *_common(wanted)))
 
     def changed_files(self, prefix: str = "") -> list[str]:
         """Tracked files below `prefix` that differ from HEAD, whether staged or not. Modes don't count (C2)."""
@@ -253,19 +221,9 @@ class Git:
         """Those of `paths` that git doesn't track and is told to ignore."""
         wanted = set(paths)
         wanted -= self.tracked(wanted)
-        asked = "\0".join(
-            f"./{path}" for path in sorted(wanted)
-        )  # no name is taken for a pathspec's magic
-        found = (
-            self.status("check-ignore", "-z", "--stdin", input=asked)
-            if wanted
-            else None
-        )
-        return (
-            {name.removeprefix("./") for name in found.text.split("\0")} & wanted
-            if found
-            else set()
-        )
+        asked = "\0".join(f"./{path}" for path in sorted(wanted))  # no name is taken for a pathspec's magic
+        found = self.status("check-ignore", "-z", "--stdin", input=asked) if wanted else None
+        return {name.removeprefix("./") for name in found.text.split("\0")} & wanted if found else set()
 
     def untracked_not_ignored(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that git neither tracks nor is told to ignore (B6)."""
@@ -273,9 +231,7 @@ class Git:
         return wanted - self.tracked(wanted) - self.ignored(wanted)
 
     def _list(self, *args: str) -> list[str]:
-        return [
-            name for name in self.run("--literal-pathspecs", *args).split("\0") if name
-        ]
+        return [name for name in self.run("--literal-pathspecs", *args).split("\0") if name]
 
     def _empty_tree(self) -> str:
         return self.run("hash-object", "-t", "tree", "--stdin", input="")
@@ -302,7 +258,7 @@ class Git:
             raise UsageError(
                 f"several remotes and none is called origin: {', '.join(sorted(names))}",
                 kind="remotes",
-                hint=f"name the one that counts: git remote rename {sorted(names)[0]} origin",
+                hint=f"name the one that counts: git remote rename {min(names)} origin",
             )
         name = "origin" if "origin" in names else names[0]
         url = self.run("remote", "get-url", "--", name)
@@ -313,21 +269,11 @@ class Git:
 
         Raises UsageError where its HEAD names none, with the command to set it; UnreachableError; RefusedError.
         """
-        answer = self.run(
-            "ls-remote", "--symref", remote.name, "HEAD", "refs/heads/*", network=True
-        )
+        answer = self.run("ls-remote", "--symref", remote.name, "HEAD", "refs/heads/*", network=True)
         lines = [line.split("\t", 1) for line in answer.splitlines()]
-        heads = sorted(
-            name.removeprefix("refs/heads/")
-            for _, name in lines
-            if name.startswith("refs/heads/")
-        )
+        heads = sorted(name.removeprefix("refs/heads/") for _, name in lines if name.startswith("refs/heads/"))
         target = next(
-            (
-                what.removeprefix("ref: ")
-                for what, name in lines
-                if name == "HEAD" and what.startswith("ref: ")
-            ),
+            (what.removeprefix("ref: ") for what, name in lines if name == "HEAD" and what.startswith("ref: ")),
             "",
         )
         branch = target.removeprefix("refs/heads/")
@@ -335,18 +281,14 @@ class Git:
             return branch
         if not heads:
             return None
-        guess = next(
-            (name for name in ("main", "master", "trunk") if name in heads), heads[0]
-        )
+        guess = next((name for name in ("main", "master", "trunk") if name in heads), heads[0])
         raise UsageError(
             f"the HEAD of {remote.name} ({remote.shown}) names no branch, so it has no default branch",
             kind="no-default-branch",
             hint=f"set it there, in the server's settings or with: git symbolic-ref HEAD refs/heads/{guess}",
         )
 
-    def fetch(
-        self, remote: Remote, *refspecs: str, prune: bool = False, deepen: bool = False
-    ) -> None:
+    def fetch(self, remote: Remote, *refspecs: str, prune: bool = False, deepen: bool = False) -> None:
         """Fetch exactly these refs, no tags beside them. `deepen` makes a shallow clone complete.
 
         Raises UnreachableError or RefusedError with git's words.

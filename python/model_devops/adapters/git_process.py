@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -12,7 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_devops.adapters.git_remote import redact
-from model_devops.errors import ModelDevopsError, RefusedError, UnreachableError, UsageError
+from model_devops.errors import (
+    ModelDevopsError,
+    RefusedError,
+    UnreachableError,
+    UsageError,
+)
 
 #: Seconds that git may take: for what it does here, and for what it does over the network.
 LOCAL_SECONDS, NETWORK_SECONDS = 300.0, 900.0
@@ -77,7 +83,7 @@ class Finished:
 def call(
     folder: Path,
     *args: str,
-    input: str | bytes | None = None,  # noqa: A002
+    input: str | bytes | None = None,
     network: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Finished:
@@ -133,9 +139,14 @@ def _environment(folder: Path, network: bool) -> dict[str, str]:
     variables |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
     own = bool({"GIT_SSH_COMMAND", "GIT_SSH"} & variables.keys())
     # The variable would win over a configured command, so it is only set where there is none.
-    if network and not own and call(folder, "config", "--get", "core.sshCommand").code:
+    if network and not own and not _has_ssh_command(folder):
         variables["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
     return variables
+
+
+@functools.cache
+def _has_ssh_command(folder: Path) -> bool:
+    return call(folder, "config", "--get", "core.sshCommand").code == 0
 
 
 def _not_started(folder: Path) -> UsageError:

@@ -62,9 +62,7 @@ def decide(
     """
     wish = _wish(at_least, at_least_reason)
     if highest is None:
-        return Decision(
-            FIRST, "first", [Reason(level="first", text="the first release"), *because]
-        )
+        return Decision(FIRST, "first", [Reason(level="first", text="the first release"), *because])
     reasons = [*_changes(base, identity, highest), *because]
     if not any(reason.level in LEVELS for reason in reasons):
         reasons.append(
@@ -94,9 +92,7 @@ def differences(old: Identity, new: Identity) -> list[Reason]:
 
 
 def _changes(base: Record | None, identity: Identity, highest: str) -> list[Reason]:
-    if (
-        base is None
-    ):  # nothing is known of what those numbers promised, so nothing is promised of them
+    if base is None:  # nothing is known of what those numbers promised, so nothing is promised of them
         return [
             Reason(
                 level="major",
@@ -107,6 +103,8 @@ def _changes(base: Record | None, identity: Identity, highest: str) -> list[Reas
 
 
 def _signature(old: Identity, new: Identity) -> list[Reason]:
+    if old.signature == new.signature:
+        return []
     from model_devops.checks.signature import compare_signatures
 
     found = SIGNATURE_LEVELS.get(compare_signatures(old.signature, new.signature))
@@ -115,9 +113,7 @@ def _signature(old: Identity, new: Identity) -> list[Reason]:
 
 def _names(old: Identity, new: Identity) -> list[str]:
     names = old.artifacts.keys() | new.artifacts.keys()
-    return [name for name in ARTIFACTS if name in names] + sorted(
-        names - set(ARTIFACTS)
-    )
+    return [name for name in ARTIFACTS if name in names] + sorted(names - set(ARTIFACTS))
 
 
 def _artifact(name: str, old: str | None, new: str | None) -> Reason | None:
@@ -136,13 +132,10 @@ def _wish(level: str | None, reason: str | None) -> Reason | None:
     if level not in LEVELS:
         raise UsageError(f"no such level: {level}", hint=f"one of: {', '.join(LEVELS)}")
     if not reason or not reason.strip():
-        raise UsageError(
-            "raising the level needs a reason, which is recorded", hint="give one"
-        )
+        raise UsageError("raising the level needs a reason, which is recorded", hint="give one")
     return Reason(
         level=level,
-        text="raised by a person: "
-        + reason.strip().encode("utf-8", "replace").decode(),
+        text="raised by a person: " + reason.strip().encode("utf-8", "replace").decode(),
     )
 
 

@@ -35,11 +35,7 @@ class Cadence:
     @property
     def deltas(self) -> list[float]:
         """ΔV of each promotion but the first, in seconds."""
-        return [
-            promotion.delta
-            for promotion in self.promotions
-            if promotion.delta is not None
-        ]
+        return [promotion.delta for promotion in self.promotions if promotion.delta is not None]
 
     @property
     def n(self) -> int:
@@ -70,9 +66,7 @@ def cadence(evidence: Iterable[Evidence], environment: str) -> Cadence:
     """The cadence of an environment from its `deployed` evidence, in any order (V7)."""
     promotions: list[Promotion] = []
     seen: set[str] = set()
-    for release, body in sorted(
-        _verified(evidence, environment), key=lambda item: item[1].revision
-    ):
+    for release, body in sorted(_verified(evidence, environment), key=lambda item: item[1].revision):
         if release in seen:
             continue
         seen.add(release)
@@ -80,24 +74,16 @@ def cadence(evidence: Iterable[Evidence], environment: str) -> Cadence:
             continue
         time = body.finished or body.time
         before = promotions[-1].time if promotions else None
-        promotions.append(
-            Promotion(release, body.revision, time, _seconds(before, time))
-        )
+        promotions.append(Promotion(release, body.revision, time, _seconds(before, time)))
     return Cadence(promotions)
 
 
-def _verified(
-    evidence: Iterable[Evidence], environment: str
-) -> list[tuple[str, Deployed]]:
+def _verified(evidence: Iterable[Evidence], environment: str) -> list[tuple[str, Deployed]]:
     """One statement for each revision that was verified: evidence is keyed by the revision's id (D9)."""
     found: dict[str, tuple[str, Deployed]] = {}
     for item in evidence:
         body = item.body
-        if (
-            isinstance(body, Deployed)
-            and body.environment == environment
-            and body.status == "verified"
-        ):
+        if isinstance(body, Deployed) and body.environment == environment and body.status == "verified":
             found.setdefault(body.revision_id, (item.release, body))
     return list(found.values())
 

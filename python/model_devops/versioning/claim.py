@@ -94,16 +94,10 @@ def claim(git: Git, remote: Remote | None, record: Record, release: str) -> Won 
 def make_tag(git: Git, record: Record, release: str) -> str:
     """Write a tag object without a name; returns its id."""
     if record.commit is None:
-        raise UsageError(
-            "a version is claimed for a commit, and there is none", kind="no-commit"
-        )
+        raise UsageError("a version is claimed for a commit, and there is none", kind="no-commit")
     name = tag_name(record.name, record.version)
-    head = (
-        f"object {record.commit}\ntype commit\ntag {name}\ntagger {git.committer()}\n\n"
-    )
-    text = head.encode("utf-8", "surrogateescape") + message(
-        record, release, str(uuid.uuid4())
-    )
+    head = f"object {record.commit}\ntype commit\ntag {name}\ntagger {git.committer()}\n\n"
+    text = head.encode("utf-8", "surrogateescape") + message(record, release, str(uuid.uuid4()))
     return git.run("mktag", input=text)
 
 
@@ -111,49 +105,31 @@ def claim_object(git: Git, remote: Remote | None, attempt: Attempt) -> Won | Los
     """Claim with a tag object that is there already (V5: also one that was never pushed)."""
     faults.point("claim.before-push")
     if remote is None:
-        created = git.status(
-            "update-ref", attempt.ref, attempt.object, "0" * len(attempt.object)
-        )
+        created = git.status("update-ref", attempt.ref, attempt.object, "0" * len(attempt.object))
         faults.point("claim.after-push")
         return _who_won_here(git, attempt, created)
     options = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no")
-    pushed = git.status(
-        "push", *options, remote.name, f"{attempt.object}:{attempt.ref}", network=True
-    )
+    pushed = git.status("push", *options, remote.name, f"{attempt.object}:{attempt.ref}", network=True)
     faults.point("claim.after-push")
-    return (
-        _won(git, attempt)
-        if _is_new(pushed, attempt.ref)
-        else _who_won(git, remote, attempt, pushed)
-    )
+    return _won(git, attempt) if _is_new(pushed, attempt.ref) else _who_won(git, remote, attempt, pushed)
 
 
 def _is_new(pushed: Finished, ref: str) -> bool:
     """Git's word: `*` before the ref means that it is new there."""
     lines = [line.split("\t") for line in pushed.text.splitlines()]
-    return any(
-        line[0] == "*" and line[1].endswith(f":{ref}")
-        for line in lines
-        if len(line) > 1
-    )
+    return any(line[0] == "*" and line[1].endswith(f":{ref}") for line in lines if len(line) > 1)
 
 
 def _won(git: Git, attempt: Attempt) -> Won:
     """Name the tag here as well. The remote's word stands, whatever becomes of that."""
     for ref in (attempt.ref, KEPT + attempt.tag):
         git.status("update-ref", ref, attempt.object)
-    return Won(
-        tag_from_object(git, attempt.name, attempt.version, attempt.object, remote=True)
-    )
+    return Won(tag_from_object(git, attempt.name, attempt.version, attempt.object, remote=True))
 
 
 def _who_won_here(git: Git, attempt: Attempt, created: Finished) -> Won | Lost:
     there = next(
-        (
-            tag
-            for tag in known_tags(git, attempt.name)
-            if tag.version == attempt.version
-        ),
+        (tag for tag in known_tags(git, attempt.name) if tag.version == attempt.version),
         None,
     )
     if there is None:
@@ -161,9 +137,7 @@ def _who_won_here(git: Git, attempt: Attempt, created: Finished) -> Won | Lost:
     return Won(there) if there.object == attempt.object else Lost(there)
 
 
-def _who_won(
-    git: Git, remote: Remote, attempt: Attempt, pushed: Finished
-) -> Won | Lost:
+def _who_won(git: Git, remote: Remote, attempt: Attempt, pushed: Finished) -> Won | Lost:
     """After a push that did not say "new": the tag on the remote tells; if there is none, the push failed."""
     try:
         there = _there(git, remote, attempt)
@@ -194,11 +168,7 @@ def _there(git: Git, remote: Remote, attempt: Attempt) -> Tag | None:
 
 def _refused(remote: Remote, attempt: Attempt, pushed: Finished) -> ModelDevopsError:
     """A push that failed while the remote has no such tag is no loss (V3)."""
-    reasons = [
-        line.split("\t")[-1]
-        for line in pushed.text.splitlines()
-        if line.startswith("!\t")
-    ]
+    reasons = [line.split("\t")[-1] for line in pushed.text.splitlines() if line.startswith("!\t")]
     if not (reasons or RULES.search(pushed.error) or DENIED.search(pushed.error)):
         return failure(pushed, network=True)
     return RefusedError(

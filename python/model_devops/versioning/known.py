@@ -30,20 +30,12 @@ class Final:
     @property
     def record(self) -> Record | None:
         """Its record: the tag's, which is what was claimed, else the store's."""
-        return (
-            (self.tag and self.tag.record)
-            or (self.stored and self.stored.record)
-            or None
-        )
+        return (self.tag and self.tag.record) or (self.stored and self.stored.record) or None
 
     @property
     def digest(self) -> str | None:
         """Its release digest."""
-        return (
-            (self.tag and self.tag.release)
-            or (self.stored and self.stored.digest)
-            or None
-        )
+        return (self.tag and self.tag.release) or (self.stored and self.stored.digest) or None
 
     @property
     def commit(self) -> str | None:
@@ -80,21 +72,13 @@ class Known:
 
         `passed` tells it for a release digest, from evidence.
         """
-        tested = (
-            final
-            for final in self.from_the_top()
-            if final.digest and passed(final.digest)
-        )
+        tested = (final for final in self.from_the_top() if final.digest and passed(final.digest))
         return next(tested, None) or next(iter(self.from_the_top()), None)
 
     def down_to_base(self, passed: Callable[[str], bool]) -> list[Final]:
         """Where a build looks for an equal release: from the highest down to the base (B4)."""
         base = self.base(passed)
-        return [
-            final
-            for final in self.from_the_top()
-            if base and final.number >= base.number
-        ]
+        return [final for final in self.from_the_top() if base and final.number >= base.number]
 
     @cached_property
     def by_commit(self) -> dict[str, list[Final]]:
@@ -107,9 +91,7 @@ class Known:
         return found
 
 
-def known(
-    git: Git | None, remote: Remote | None, name: str, store: Store | None
-) -> Known:
+def known(git: Git | None, remote: Remote | None, name: str, store: Store | None) -> Known:
     """All finals of a model, asking the remote now. Raises UnreachableError or RefusedError."""
     tags = read_tags(git, remote, name) if git else []
     return combined(tags, store)
@@ -131,11 +113,7 @@ def combined(tags: list[Tag], store: Store | None) -> Known:
 def _with_stored(final: Final, stored: Stored) -> Final:
     """Bind what the store holds under this version, unless the tag claims it for something else (V6)."""
     claimed = final.tag.release if final.tag else None
-    return (
-        final
-        if claimed not in (None, stored.digest)
-        else Final(final.number, tag=final.tag, stored=stored)
-    )
+    return final if claimed not in (None, stored.digest) else Final(final.number, tag=final.tag, stored=stored)
 
 
 def _built(store: Store, digests: set[str]) -> dict[str, list[str]]:

@@ -8,9 +8,7 @@ Number = tuple[int, int, int]
 #: Levels from the weakest to the strongest.
 LEVELS = ("patch", "minor", "major")
 FIRST = "1.0.0"
-_FINAL = re.compile(
-    r"(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})", re.ASCII
-)
+_FINAL = re.compile(r"(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
 def parse(version: str) -> Number | None:

@@ -20,9 +20,7 @@ def origin(branch: str | None, pull_request: str | None) -> str:
 
     Two branches whose names look alike as slugs differ in the hex. Without a branch it is `detached-` and 4 hex.
     """
-    if pull_request is not None and re.fullmatch(
-        r"[0-9]{1,18}", pull_request, re.ASCII
-    ):
+    if pull_request is not None and re.fullmatch(r"[0-9]{1,18}", pull_request, re.ASCII):
         return f"pr{pull_request}"
     name = f"pull request {pull_request}" if pull_request is not None else branch or ""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:20].strip("-")
@@ -35,9 +33,7 @@ def suffix(standing: Standing, identity: Identity) -> str:
     return f"{origin(standing.branch, standing.pull_request)}.g{identity.digest.removeprefix('sha256:')[:8]}"
 
 
-def existing(
-    releases: Iterable[Stored], suffix: str, identity: Identity
-) -> Stored | None:
+def existing(releases: Iterable[Stored], suffix: str, identity: Identity) -> Stored | None:
     """The pre-release that the same branch made of the same identity, under whichever number (B8)."""
     found = None
     for stored in releases:

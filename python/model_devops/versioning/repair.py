@@ -35,9 +35,7 @@ def repair(git: Git, remote: Remote | None, store: Store, name: str) -> Repaired
     return done
 
 
-def _repair_one(
-    git: Git, remote: Remote | None, stored: Stored, tag: Tag | None, done: Repaired
-) -> None:
+def _repair_one(git: Git, remote: Remote | None, stored: Stored, tag: Tag | None, done: Repaired) -> None:
     version = stored.version
     if tag and tag.release != stored.digest:
         done.problems.append(
@@ -46,14 +44,10 @@ def _repair_one(
     elif tag is None or (remote and not tag.remote):
         commit = stored.record.commit
         if commit is None or not git.has(commit):
-            done.problems.append(
-                f"{version}: its commit {str(commit)[:12]} is not in this clone; fetch it first"
-            )
+            done.problems.append(f"{version}: its commit {str(commit)[:12]} is not in this clone; fetch it first")
             return
         oid = tag.object if tag else make_tag(git, stored.record, stored.digest)
-        if isinstance(
-            claim_object(git, remote, Attempt(stored.record.name, version, oid)), Won
-        ):
+        if isinstance(claim_object(git, remote, Attempt(stored.record.name, version, oid)), Won):
             done.put_back.append(version)
         else:
             done.problems.append(f"{version}: somebody else claimed it meanwhile")

@@ -53,9 +53,7 @@ def standing(
     """
     commit = git.head() if git else None
     branch = build.branch or (git.branch() if git else None)
-    named = Standing(
-        False, "", commit=commit, branch=branch, pull_request=build.pull_request
-    )
+    named = Standing(False, "", commit=commit, branch=branch, pull_request=build.pull_request)
     if git is None:
         return _no(named, "this folder is in no git repository")
     if commit is None:
@@ -67,11 +65,7 @@ def standing(
     if build.fork:
         return _no(named, "this is a build of a fork")
     remote = git.remote()
-    return (
-        _alone(git, named, policy_branch)
-        if remote is None
-        else _asked(git, named, build, remote, policy_branch)
-    )
+    return _alone(git, named, policy_branch) if remote is None else _asked(git, named, build, remote, policy_branch)
 
 
 def _no(known: Standing, why: str) -> Standing:
@@ -103,9 +97,7 @@ def _alone(git: Git, named: Standing, policy_branch: PolicyBranch) -> Standing:
     )
 
 
-def _asked(
-    git: Git, named: Standing, build: Build, remote: Remote, policy_branch: PolicyBranch
-) -> Standing:
+def _asked(git: Git, named: Standing, build: Build, remote: Remote, policy_branch: PolicyBranch) -> Standing:
     asked = _with(named, remote=remote)
     try:
         default = git.default_branch(remote)
@@ -135,18 +127,12 @@ def _on_line(git: Git, asked: Standing, build: Build, tip: str) -> Standing:
             f"this is a build of {build.branch}, and {release} is the release branch",
         )
     if not git.on_first_parent_line(commit, tip):
-        hint = (
-            f"; if it belongs there, push it: git push {remote.name} {release}"
-            if asked.branch == release
-            else ""
-        )
+        hint = f"; if it belongs there, push it: git push {remote.name} {release}" if asked.branch == release else ""
         return _no(
             asked,
             f"{remote.name}'s {release} does not have the commit {commit[:12]} as one of its own{hint}",
         )
-    return _with(
-        asked, claims=True, why=f"{commit[:12]} is on {remote.name}'s {release}"
-    )
+    return _with(asked, claims=True, why=f"{commit[:12]} is on {remote.name}'s {release}")
 
 
 def _could_claim(git: Git, asked: Standing, build: Build, remote: Remote) -> bool:
@@ -155,16 +141,12 @@ def _could_claim(git: Git, asked: Standing, build: Build, remote: Remote) -> boo
     In CI the commit came from the remote a moment ago, so it could; CI that names another branch than the one that
     the remote's HEAD named last can't.
     """
-    last = git.run(
-        "for-each-ref", "--format=%(symref)", f"refs/remotes/{remote.name}/HEAD"
-    )
+    last = git.run("for-each-ref", "--format=%(symref)", f"refs/remotes/{remote.name}/HEAD")
     default = last.removeprefix(f"refs/remotes/{remote.name}/") or None
     if build.branch is not None and default is not None and build.branch != default:
         return False
     seen = ("refs/model-devops/heads", f"refs/remotes/{remote.name}")
-    return build.ci != "none" or bool(
-        git.run("for-each-ref", "--count=1", f"--contains={asked.commit}", *seen)
-    )
+    return build.ci != "none" or bool(git.run("for-each-ref", "--count=1", f"--contains={asked.commit}", *seen))
 
 
 @dataclass(frozen=True)

@@ -57,18 +57,12 @@ class Tag:
     @cached_property
     def record(self) -> Record | None:
         """The record inside; None for a foreign tag, or one whose record is of something else."""
-        line = next(
-            (line for line in self.message.split(b"\n") if line.startswith(b"{")), b""
-        )
+        line = next((line for line in self.message.split(b"\n") if line.startswith(b"{")), b"")
         try:
             record = Record.loads(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return (
-            record
-            if (record.name, record.version) == (self.name, self.version)
-            else None
-        )
+        return record if (record.name, record.version) == (self.name, self.version) else None
 
     @property
     def release(self) -> str | None:
@@ -89,14 +83,8 @@ def tag_name(name: str, version: str) -> str:
 def message(record: Record, release: str, claim: str) -> bytes:
     """The message of a claim: a line for people, release digest, claim ID, `release.json` whole (V3)."""
     first = record.reasons[0].text if record.reasons else "a release"
-    subject = re.sub(
-        r"[\x00-\x20\x7f]+", " ", f"{record.name} {record.version}: {first}"
-    )[:200]
-    return (
-        f"{subject}\n\nRelease: {release}\nClaim: {claim}\n\n".encode()
-        + record.dumps()
-        + b"\n"
-    )
+    subject = re.sub(r"[\x00-\x20\x7f]+", " ", f"{record.name} {record.version}: {first}")[:200]
+    return f"{subject}\n\nRelease: {release}\nClaim: {claim}\n\n".encode() + record.dumps() + b"\n"
 
 
 def read_tags(git: Git, remote: Remote | None, name: str) -> list[Tag]:
@@ -134,9 +122,7 @@ def refuse_other_path(tags: list[Tag], path: str, moved_from: str | None) -> Non
         )
 
 
-def tag_from_object(
-    git: Git, name: str, version: str, oid: str, *, remote: bool
-) -> Tag:
+def tag_from_object(git: Git, name: str, version: str, oid: str, *, remote: bool) -> Tag:
     """The tag that a tag object makes when it has its name."""
     head, _, text = git.read("cat-file", "tag", oid).partition(b"\n\n")
     number, commit = (
@@ -158,13 +144,9 @@ def tag_from_object(
 
 def _listed(git: Git, name: str) -> list[Tag]:
     pattern = "".join(f"%({field})%00" for field in _FIELDS)
-    output = git.read(
-        "for-each-ref", f"--format={pattern}", f"{KEPT}{name}@v*", f"{OWN}{name}@v*"
-    )
+    output = git.read("for-each-ref", f"--format={pattern}", f"{KEPT}{name}@v*", f"{OWN}{name}@v*")
     values = output.split(b"\0")
-    rows = zip(
-        *(values[index :: len(_FIELDS)] for index in range(len(_FIELDS))), strict=False
-    )
+    rows = zip(*(values[index :: len(_FIELDS)] for index in range(len(_FIELDS))), strict=False)
     return [tag for row in rows if (tag := _tag(name, row))]
 
 
@@ -183,9 +165,7 @@ def _tag(name: str, row: Sequence[bytes]) -> Tag | None:
         number=number,
         object=oid.decode(),
         commit=commit.decode() if commit else None,
-        message=contents
-        if kind == b"tag"
-        else b"",  # the message of a lightweight tag is its commit's
+        message=contents if kind == b"tag" else b"",  # the message of a lightweight tag is its commit's
         remote=remote,
         local=not remote,
     )
