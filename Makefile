@@ -17,10 +17,10 @@ venv:
 	@PYTHON=$(PYTHON) .ci/venv $(VENV) requirements/dev.txt
 
 demo: venv  ## take a real model through its whole life on this machine
-	@$(BIN)/python -I demo/run.py
+	@$(BIN)/python demo/run.py
 
 test: lint types unit  ## all that a change must pass: lint, types, tests, the demo's story
-	@$(BIN)/python -I demo/run.py
+	@$(BIN)/python demo/run.py
 
 lint: venv  ## style and common mistakes
 	@$(BIN)/ruff check --quiet .

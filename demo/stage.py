@@ -1,0 +1,212 @@
+"""Where the story plays: a copy of the example with a git, a remote, a store and ports of its own."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Variables by which a CI or this machine's git would take part in the story.
+FOREIGN = re.compile(
+    r"^(CI|GITHUB.*|GITLAB.*|CI_.*|JENKINS.*|BUILD_.*|CHANGE_.*|GIT_.*|MODEL_DEVOPS_.*|JOB_NAME|BRANCH_NAME)$"
+)
+GIT_CONFIG = """\
+[user]
+\tname = Ada Lovelace
+\temail = ada@example.org
+[init]
+\tdefaultBranch = main
+"""
+
+
+class OtherwiseError(Exception):
+    """An act turned out otherwise than told."""
+
+
+def check(holds: object, what: str) -> None:
+    """Fail the story unless it holds."""
+    if not holds:
+        raise OtherwiseError(what)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of the program came to: its exit code, the result document, what it told people."""
+
+    code: int
+    document: dict[str, Any]
+    told: str
+
+    @property
+    def message(self) -> str:
+        """The error's message with its problems, in one text."""
+        error = self.document.get("error") or {}
+        problems = [problem["message"] for problem in error.get("problems", [])]
+        return "\n".join([error.get("message", ""), *problems])
+
+    @property
+    def version(self) -> str:
+        """The version of the release that the call was about."""
+        return str((self.document.get("release") or {}).get("version"))
+
+
+class Stage:
+    """A folder with everything in it, and how to act there. Use as a context manager: it leaves nothing running."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="model-devops-demo-")).resolve()
+        self.project = self.folder / "digits"
+        self.results = self.folder / "results"
+        self.data = self.folder / "data"
+        self.ports: dict[str, int] = {}
+        self.environment = self._environment()
+
+    def _environment(self) -> dict[str, str]:
+        """Ours without a CI's; what can be made again (virtual environments) is kept between two runs."""
+        config = self.folder / "gitconfig"
+        config.write_text(GIT_CONFIG)
+        return {name: value for name, value in os.environ.items() if not FOREIGN.match(name)} | {
+            "XDG_DATA_HOME": str(self.data),
+            "XDG_CACHE_HOME": str(ROOT / ".cache" / "demo"),
+            "GIT_CONFIG_GLOBAL": str(config),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def __enter__(self) -> "Stage":
+        """Set the stage: copy, ports, commit, remote."""
+        self.results.mkdir()
+        ignored = shutil.ignore_patterns("model", "metrics.json", "__pycache__")
+        shutil.copytree(ROOT / "examples" / "digits", self.project, ignore=ignored)
+        self.ports = {"test": free_port(), "production": free_port()}
+        self.edit("model.yaml", "port: 8081", f"port: {self.ports['test']}")
+        self.edit("model.yaml", "port: 8080", f"port: {self.ports['production']}")
+        self.edit("model.yaml", "  ready: /ready\n", "  ready: /ready\n  start_timeout: 10s\n")
+        self.git("init", "--quiet")
+        self.git("init", "--quiet", "--bare", str(self.folder / "digits.git"))
+        self.git("remote", "add", "origin", str(self.folder / "digits.git"))
+        self.push("A model of handwritten digits")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop both environments in good order, then make sure, then remove the folder."""
+        for name in self.ports:
+            with contextlib.suppress(Exception):
+                self.run("stop", name, timeout=30)
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        shutil.rmtree(self.folder, onerror=_writable_first)
+
+    def processes(self) -> list[psutil.Process]:
+        """All processes that work inside this folder."""
+        return [process for process in psutil.process_iter() if process.pid != os.getpid() and self._ours(process)]
+
+    def _ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("XDG_DATA_HOME") == str(self.data) or Path(process.cwd()).is_relative_to(
+                self.folder
+            )
+        except (psutil.Error, OSError):
+            return False
+
+    def run(self, *arguments: str, timeout: float = 300) -> Answer:
+        """Call the program as a CI does: exit code and result file."""
+        result = self.results / f"{time.monotonic_ns()}.json"
+        call = [sys.executable, "-I", "-m", "model_devops", "--result", str(result), *arguments]
+        done = subprocess.run(
+            call,
+            cwd=self.project,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        document = json.loads(result.read_text()) if result.exists() else {}
+        return Answer(done.returncode, document, done.stdout + done.stderr)
+
+    def do(self, *arguments: str, code: int = 0) -> Answer:
+        """Call the program, tell it, and fail the story unless it ends with this exit code."""
+        started = time.monotonic()
+        answer = self.run(*arguments)
+        command = " ".join(f"'{word}'" if " " in word else word for word in arguments)
+        outcome = answer.document.get("summary") or answer.message.partition("\n")[0]
+        ending = "" if answer.code == 0 else f"[{answer.code}] "
+        print(f"  $ model-devops {command}\n      {ending}{outcome}  ({time.monotonic() - started:.1f} s)", flush=True)
+        check(
+            answer.code == code,
+            f"model-devops {command}: exit code {answer.code}, not {code}. It said:\n{answer.told.rstrip()}",
+        )
+        return answer
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the project."""
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.project, env=self.environment, capture_output=True, text=True, check=False
+        )
+        check(done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}")
+        return done.stdout.strip()
+
+    def push(self, message: str) -> None:
+        """Commit everything and push it to the remote's `main`."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        self.git("push", "--quiet", "origin", "HEAD:main")
+        print(f"  $ git commit -m '{message}' && git push", flush=True)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a piece of one of the project's files; it must be there exactly once."""
+        path = self.project / name
+        text = path.read_text()
+        check(text.count(old) == 1, f"{name} holds {text.count(old)} times: {old}")
+        path.write_text(text.replace(old, new))
+
+    def ask(self, environment: str, path: str) -> dict[str, Any] | None:
+        """What the environment's server answers; None: nobody does."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[environment], timeout=2)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            return json.loads(body) if answer.status == 200 else None
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+        finally:
+            connection.close()
+
+    def serving(self, environment: str) -> Path:
+        """The folder that the environment's server runs in."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                listening = [c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+                if self.ports[environment] in listening:
+                    return Path(process.cwd())
+        raise OtherwiseError(f"nothing of ours listens for {environment}")
+
+
+def free_port() -> int:
+    """A port that nobody holds right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _writable_first(remove: Any, path: str, _: Any) -> None:
+    """What serves is a read-only copy: make its folder writable and try again."""
+    os.chmod(Path(path).parent, 0o700)
+    os.chmod(path, 0o700)
+    remove(path)

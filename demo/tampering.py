@@ -1,0 +1,75 @@
+"""The last acts: one byte changed in each place where bytes lie, and the history of it all."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stage import Stage, check
+from story import Act, must_run, say
+
+MODEL = "model/digits.safetensors"
+
+
+@contextmanager
+def one_byte_changed(path: Path) -> Iterator[None]:
+    """Change the last byte of a file, read-only or not; afterwards it is as it was."""
+    before, mode = path.read_bytes(), path.stat().st_mode
+    path.chmod(0o600)
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+        path.chmod(mode)
+
+
+def in_the_workspace(stage: Stage) -> None:
+    """A byte of the data set: neither a build nor a test takes it for what was committed."""
+    with one_byte_changed(stage.project / "data" / "digits.npz"):
+        refused = stage.do("build", code=4)
+        check("digits.npz" in refused.told, f"the build doesn't name the file: {refused.told}")
+        refused = stage.do("test", code=4)
+        check("digits.npz" in refused.told, f"the test doesn't name the file: {refused.told}")
+
+
+def in_the_store(stage: Stage) -> None:
+    """A byte of the weights in the store: found by `release verify`, and taken by no environment."""
+    digest = hashlib.sha256((stage.serving("production") / MODEL).read_bytes()).hexdigest()
+    blobs = [path for path in stage.data.rglob(digest) if "blobs" in path.parts]
+    check(len(blobs) == 1, f"the weights' bytes lie {len(blobs)} times in the store")
+    with one_byte_changed(blobs[0]):
+        found = stage.run("release", "verify", "1.0.2")
+        check(found.code in {3, 4} and MODEL.rpartition("/")[2] in found.told, f"verify: {found.code} {found.told}")
+        say(f"$ model-devops release verify 1.0.2\n      [{found.code}] {found.message.partition(chr(10))[0]}")
+        stage.do("deploy", "test", "--release", "1.0.2", code=4)
+    stage.do("release", "verify", "1.0.2")
+
+
+def in_the_copy_that_serves(stage: Stage) -> None:
+    """A byte of the weights that the server was started from: `status` finds it, and the next deployment mends it."""
+    served = stage.serving("production") / MODEL
+    with one_byte_changed(served):
+        found = stage.run("status", "production")
+        check(found.code != 0 or "differ" in found.told, f"status finds nothing: {found.told}")
+        say(f"$ model-devops status production\n      [{found.code}] {found.document.get('summary') or found.message}")
+        stage.do("deploy", "production", "--release", "1.0.2")
+        check(stage.serving("production") / MODEL != served, "the changed copy still serves")
+    must_run(stage, "production", "1.0.2")
+
+
+def history(stage: Stage) -> None:
+    """What ran when, who said so, and how often the model changes."""
+    answer = stage.do("history", "production")
+    print("\n".join("    " + line for line in answer.told.rstrip().splitlines()))
+    versions = [entry.get("version") for entry in answer.document["revisions"] if entry["status"] == "verified"]
+    check(versions[:4] == ["1.0.0", "1.0.2", "1.1.0", "1.0.2"], f"verified in this order: {versions}")
+    check("ΔV" in answer.told, "the history doesn't say ΔV")
+
+
+TAMPERING: list[tuple[str, Act]] = [
+    ("One byte changed in the workspace", in_the_workspace),
+    ("One byte changed in the store", in_the_store),
+    ("One byte changed in the copy that serves", in_the_copy_that_serves),
+    ("The history, with ΔV: the time from one model to the next", history),
+]
