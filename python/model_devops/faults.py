@@ -15,6 +15,8 @@ POINTS: tuple[str, ...] = (
     "file.before-rename",
     "file.after-rename",
     "store.before-blobs",
+    "store.mid-blob",
+    "store.before-blob-rename",
     "store.before-manifest",
     "store.before-index",
     "store.after-index",

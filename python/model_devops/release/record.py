@@ -86,6 +86,8 @@ class Record(Base, frozen=True, kw_only=True):
     """model.yaml's path in its repository, with `/`."""
     layout: dict[str, str]
     """Folder of each artifact relative to model.yaml's folder, `` for the folder itself."""
+    ignore: list[str] = msgspec.field(default_factory=list)
+    """model.yaml's list, which every artifact's digest covers (C1): without it nobody could check them."""
     origin: Origin
     packing: int = PACKING
 

@@ -6,12 +6,20 @@ registry will be the second. Releases are looked up by version or by release dig
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from model_devops.release.evidence import Body, Evidence
+from model_devops.release.evidence import Body, Evidence, Withdrawn
 from model_devops.release.record import Record
+
+if TYPE_CHECKING:
+    from semver import Version
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes that were just done; from any thread, never from two at once."""
+Accept = Callable[[Evidence], bool]
+"""Whether a `withdrawn` counts: an environment may ask who wrote it (S5)."""
 
 
 class Stored:
@@ -36,10 +44,19 @@ class Store(Protocol):
     def location(self) -> str:
         """The store's address, for messages."""
 
-    def put_files(self, sources: dict[str, dict[str, Path]], layout: dict[str, str]) -> PackedFiles:
+    def put_files(
+        self,
+        sources: Mapping[str, Mapping[str, Path]],
+        layout: Mapping[str, str],
+        *,
+        known: Mapping[str, Mapping[str, tuple[str, int]]] | None = None,
+        progress: Progress | None = None,
+    ) -> PackedFiles:
         """Store the bytes of all artifacts: {artifact: {path in artifact: file on disk}} (V5: before the claim).
 
-        Idempotent. Refuses (4, kind `changed`) where a file changes while it is read.
+        `known`: {artifact: {path: (sha256 hex, size)}} where the caller has hashed the files; those whose bytes
+        are here already are not read again. Idempotent. Refuses (4, kind `changed`) where a file changes while
+        it is read or isn't what is known, and (`unsafe-path`) what could not be put in place again.
         """
 
     def describe(self, packed: PackedFiles, record: Record) -> tuple[str, bytes]:
@@ -60,16 +77,31 @@ class Store(Protocol):
     def has_bytes(self, release: Stored) -> bool:
         """Whether every blob that the release names is here with the right size (no hashing)."""
 
-    def verify(self, release: Stored) -> list[str]:
-        """Hash all bytes of the release; returns what is missing or different, one message each."""
+    def verify(self, release: Stored, *, progress: Progress | None = None) -> list[str]:
+        """Hash all bytes of the release, and compare its files with the record's identity.
+
+        Returns what is missing or different, one message each.
+        """
+
+    def problems(self) -> list[str]:
+        """Damage of the store as such: entries whose blobs are missing, statements that can't be read."""
 
     def packed(self, release: Stored) -> PackedFiles:
         """The files of a stored release, so that another record can be bound to the same bytes."""
 
-    def materialise(self, release: Stored, target: Path, artifacts: tuple[str, ...] | None = None) -> None:
+    def materialise(
+        self,
+        release: Stored,
+        target: Path,
+        artifacts: tuple[str, ...] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> None:
         """Write the release's files below `target` as model.yaml's folder has them; hashed while copying.
 
-        Raises RefusedError (kind `bytes-gone`/`bytes-differ`) naming the file. Existing files are replaced.
+        Without `artifacts`: those that the record's `layout` has a folder for. Nothing is put in place before
+        every byte was right. Raises RefusedError (kind `bytes-gone`/`bytes-differ`/`unsafe-path`) naming the
+        file. Existing files are replaced, others stay.
         """
 
     def read_file(self, release: Stored, artifact: str, path: str) -> bytes:
@@ -79,12 +111,18 @@ class Store(Protocol):
         """{path in artifact: (sha256 hex, size)} of one artifact."""
 
     def add_evidence(self, release: str, body: Body) -> Evidence:
-        """Attach a statement; fills `supersedes` with the newest of its kind (and environment)."""
+        """Attach a statement; fills `supersedes` with the newest of its kind (and environment).
+
+        Raises RefusedError (kind `unknown-release`).
+        """
 
     def evidence(self, release: str | None = None, kind: str | None = None) -> list[Evidence]:
-        """Statements about one release digest, or all. Withdrawn ones are included: see `standing`."""
+        """Statements about one release digest, or all, oldest first. Withdrawn ones are included: see standing.py.
 
-    def export(self, release: Stored, target: Path) -> None:
+        Raises UnreachableError (kind `incomplete`) where one that may belong to the listing can't be read (S4).
+        """
+
+    def export(self, release: Stored, target: Path, *, progress: Progress | None = None) -> None:
         """Copy the release with its evidence into an OCI image layout of its own."""
 
 
@@ -96,7 +134,7 @@ class PackedFiles(Protocol):
         """{artifact: {path: (sha256 hex, size)}}."""
 
     @property
-    def layers(self) -> list[dict[str, object]]:
+    def layers(self) -> list[dict[str, Any]]:
         """OCI descriptors of the layers, in manifest order, without the record."""
 
 
@@ -106,13 +144,27 @@ def newest(evidence: list[Evidence]) -> list[Evidence]:
     return [item for item in evidence if item.digest not in named]
 
 
-def standing(evidence: list[Evidence]) -> list[Evidence]:
-    """Those that no `withdrawn` in the list ends (S5)."""
-    ended = {item.body.statement for item in evidence if item.kind == "withdrawn"}  # type: ignore[attr-defined]
-    return [item for item in evidence if item.digest not in ended]
+def anyone(_: Evidence) -> bool:
+    """Every withdrawal counts."""
+    return True
 
 
-def chunks(stream: BinaryIO, size: int = 1 << 20) -> Iterator[bytes]:
-    """Read a stream in pieces of constant size."""
-    while piece := stream.read(size):
-        yield piece
+def standing(evidence: Iterable[Evidence], accept: Accept = anyone) -> list[Evidence]:
+    """Those statements that no `withdrawn` about the same release ends. A `withdrawn` always stands (S5).
+
+    To find the newest that counts, use `standing.counting`, which does both.
+    """
+    evidence = list(evidence)
+    ended = {
+        (item.release, cast(Withdrawn, item.body).statement)
+        for item in evidence
+        if item.kind == "withdrawn" and accept(item)
+    }
+    return [item for item in evidence if item.kind == "withdrawn" or (item.release, item.digest) not in ended]
+
+
+def order(version: str) -> Version:
+    """A key that sorts versions by SemVer. Raises ValueError for what is no version."""
+    from semver import Version
+
+    return Version.parse(version)

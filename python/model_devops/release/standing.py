@@ -1,0 +1,75 @@
+"""What the evidence comes to: which statements stand, which count, what is revoked or rejected (S3, S5–S7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from model_devops.release.evidence import Evidence
+from model_devops.release.record import Identity
+from model_devops.release.store import Accept, Store, Stored, anyone, standing
+
+
+def counting(evidence: Iterable[Evidence], accept: Accept = anyone) -> list[Evidence]:
+    """The newest of those that stand: usually one; after concurrent writers several, and the worst counts (S3).
+
+    Give it one kind, of one release and environment, together with its withdrawals. A statement that stands
+    comes after all that it names, and after all that those name, also where one between was withdrawn.
+    """
+    evidence = list(evidence)
+    names = {item.digest: item.body.supersedes for item in evidence}
+    stand = [item for item in standing(evidence, accept) if item.kind != "withdrawn"]
+    older: set[str] = set()
+    ahead = [digest for item in stand for digest in names[item.digest]]
+    while ahead:
+        digest = ahead.pop()
+        if digest not in older:
+            older.add(digest)
+            ahead += names.get(digest, [])
+    return [item for item in stand if item.digest not in older]
+
+
+def latest(
+    store: Store, release: str, kind: str, environment: str | None = None, accept: Accept = anyone
+) -> list[Evidence]:
+    """What counts of one kind about a release, in one environment where the kind has one (see `counting`)."""
+    return counting(
+        [
+            item
+            for item in store.evidence(release)
+            if item.kind == "withdrawn"
+            or (item.kind == kind and (environment is None or getattr(item.body, "environment", None) == environment))
+        ],
+        accept,
+    )
+
+
+def revocations(store: Store, identity: Identity | str, accept: Accept = anyone) -> list[Evidence]:
+    """The standing `revoked` about any release of this identity (S6)."""
+    wanted = identity if isinstance(identity, str) else identity.digest
+    digests = {stored.digest for stored in store.releases() if stored.record.identity.digest == wanted}
+    about = [item for item in store.evidence() if item.release in digests] if digests else []
+    return [item for item in standing(about, accept) if item.kind == "revoked"]
+
+
+def is_revoked(store: Store, identity: Identity | str, accept: Accept = anyone) -> bool:
+    """Whether any release of this identity is revoked (S6)."""
+    return bool(revocations(store, identity, accept))
+
+
+def rejections(store: Store, release: Stored | str, accept: Accept = anyone) -> list[Evidence]:
+    """The standing `rejected` about a release, in any environment. A later approval lifts none (S5)."""
+    digest = release if isinstance(release, str) else release.digest
+    return [item for item in standing(store.evidence(digest), accept) if item.kind == "rejected"]
+
+
+def rejected(store: Store, release: Stored | str, accept: Accept = anyone) -> bool:
+    """Whether the user test rejected this release (S5)."""
+    return bool(rejections(store, release, accept))
+
+
+def built_here(store: Store, release: Stored) -> bool:
+    """Whether the store has the word of the build that the record names, or a person's instead (S7)."""
+    for item in standing(store.evidence(release.digest)):
+        if item.kind == "accepted" or (item.kind == "built" and item.body.id == release.record.origin.build_id):
+            return True
+    return False

@@ -1,0 +1,110 @@
+"""Writing and reading an artifact's tar layer as a stream: constant memory, every byte hashed once each way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from model_devops.release import tarball
+from model_devops.release.blobs import CHUNK, Blobs, Meter, Writer, check_unchanged, differs, open_source
+from model_devops.release.packing import Entry, Layer, path_order, safe_path
+
+Sink = Callable[[str, int], Callable[[bytes], object]]
+"""Given a member's path and size, returns what takes its bytes."""
+
+
+def write(
+    blobs: Blobs, artifact: str, sources: Mapping[str, Path], known: Mapping[str, Entry], meter: Meter
+) -> tuple[str, int, dict[str, Entry]]:
+    """Store files as one tar layer: (digest, size, {path: entry}). `known` as in `Blobs.copy`."""
+    entries: dict[str, Entry] = {}
+    with blobs.writer(sum(source.stat().st_size for source in sources.values())) as writer:
+        out = _Buffered(writer)
+        for path in path_order(sources):
+            entries[path] = _append(out, f"{artifact}/{path}", sources[path], known.get(path), meter)
+        out.write(tarball.END)
+        out.flush()
+        return writer.commit(), writer.size, entries
+
+
+class _Buffered:
+    """Collects small pieces, so that 100,000 files don't become 300,000 writes."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._buffer = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        self._writer.write(bytes(self._buffer))
+        self._buffer.clear()
+
+
+def _append(out: _Buffered, name: str, source: Path, known: Entry | None, meter: Meter) -> Entry:
+    with open_source(source) as stream:
+        before = os.fstat(stream.fileno())
+        out.write(tarball.header(name, before.st_size))
+        sha256, size = hashlib.sha256(), 0
+        while piece := stream.read(CHUNK):
+            sha256.update(piece)
+            size += len(piece)
+            out.write(piece)
+            meter.add(len(piece))
+        entry = (sha256.hexdigest(), size)
+        check_unchanged(source, stream, before, entry, known)
+        out.write(tarball.padding(size))
+        return entry
+
+
+def scan(blobs: Blobs, layer: Layer, meter: Meter, sink: Sink | None = None) -> dict[str, Entry]:
+    """{path: entry} of a tar layer; its bytes go to `sink`, which must trust nothing before this returns.
+
+    Raises RefusedError (`bytes-gone`, `bytes-differ`) for anything but the layer's own bytes.
+    """
+    entries: dict[str, Entry] = {}
+    with blobs.open(layer.digest) as stream:
+        whole = hashlib.sha256()
+
+        def read(size: int) -> bytes:
+            data = stream.read(size)
+            whole.update(data)
+            meter.add(len(data))
+            return data
+
+        try:
+            for member in tarball.members(read):
+                path = _path(layer, member.name, entries)
+                entries[path] = _content(read, member.size, sink(path, member.size) if sink else None)
+        except ValueError as error:
+            raise differs(f"{layer.artifact}.tar (blob {layer.digest}) is damaged: {error}", blobs.folder) from error
+        if "sha256:" + whole.hexdigest() != layer.digest:
+            raise differs(f"{layer.artifact}.tar (blob {layer.digest}) has other bytes", blobs.folder)
+    return entries
+
+
+def _path(layer: Layer, name: str, seen: dict[str, Entry]) -> str:
+    artifact, _, path = name.partition("/")
+    if artifact != layer.artifact:
+        raise ValueError(f"{name!r} belongs to another artifact")
+    if seen and path.encode() <= next(reversed(seen)).encode():
+        raise ValueError(f"{name!r} is out of order")
+    return safe_path(path)
+
+
+def _content(read: tarball.Read, size: int, sink: Callable[[bytes], object] | None) -> Entry:
+    sha256, left = hashlib.sha256(), size
+    while left:
+        piece = read(min(left, CHUNK))
+        if not piece:
+            raise ValueError("it ends early")
+        sha256.update(piece)
+        if sink is not None:
+            sink(piece)
+        left -= len(piece)
+    return sha256.hexdigest(), size
