@@ -115,7 +115,9 @@ def _read_option(line: str, file: Path, written: Written, constraint: bool) -> t
     if name in INCLUDES:
         if _SCHEME.match(value):
             return f"includes {_shown(value)}, whose content can change", "put the file beside this one"
-        _read_file(Path(os.path.normpath(file.parent / value)), written, constraint=constraint or name == "--constraint")
+        _read_file(
+            Path(os.path.normpath(file.parent / value)), written, constraint=constraint or name == "--constraint"
+        )
         return None
     if name == "--editable":
         return f"{line}: an editable checkout can't be pinned", "put the package's code under artifacts.code"

@@ -1,0 +1,92 @@
+"""What runs in an environment: the target's word where it can be reached, else deployment evidence (T3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from model_devops.deploy.revision import VERIFIED, Revision
+from model_devops.errors import InterruptedBySignal, ModelDevopsError
+from model_devops.project import Project
+from model_devops.release.evidence import Deployed, Evidence
+from model_devops.release.standing import built_here
+from model_devops.release.store import Stored, newest, standing
+from model_devops.testing.baseline import Running
+
+
+def running_in(project: Project) -> Callable[[str], Running]:
+    """Tells what runs in an environment of this model (see `what_runs`)."""
+    return lambda environment: what_runs(project, environment)
+
+
+def what_runs(project: Project, environment: str) -> Running:
+    """What runs in `environment` of this model. Never fails: what can't be found out is `unknown`, with why."""
+    block = project.model.environments.get(environment)
+    if block is None:
+        return Running("unknown", message=f"model.yaml has no environment {environment}")
+    from model_devops.deploy.open import open_target
+
+    try:
+        revisions: list[Revision] | None = open_target(project.model.name, environment, block).revisions()
+        why = ""
+    except InterruptedBySignal:
+        raise
+    except (ModelDevopsError, OSError) as error:
+        revisions, why = None, f" ({environment} did not answer: {error})"
+    if revisions:
+        return _by_target(project, environment, revisions)
+    known = _by_evidence(project, environment)
+    if known is not None:
+        return known
+    if revisions is not None:
+        return Running("none", message=f"{environment} never had a release")
+    return _never_deployed(project, environment, why)
+
+
+def _by_target(project: Project, environment: str, revisions: list[Revision]) -> Running:
+    verified = [revision for revision in revisions if revision.status == VERIFIED]
+    if not verified:
+        return Running("unknown", message=f"no revision of {environment} was verified")
+    last = max(verified, key=lambda revision: revision.number)
+    if last.release is None:
+        return Running("unknown", message=f"{environment} was stopped, so nothing runs there")
+    return _in_store(project, environment, last.release, last.version or last.release[:19])
+
+
+def _by_evidence(project: Project, environment: str) -> Running | None:
+    """The highest verified revision that evidence tells of; None where it tells of none."""
+    about: list[Evidence] = []
+    for item in standing(project.store.evidence(kind="deployed") + project.store.evidence(kind="withdrawn")):
+        if item.kind == "deployed" and cast(Deployed, item.body).environment == environment:
+            about.append(item)
+    verified = [item for item in about if cast(Deployed, item.body).status in (VERIFIED, "proof-failed")]
+    if not verified:
+        return Running("unknown", message=f"no rollout to {environment} was verified") if about else None
+    last = max(newest(verified), key=lambda item: cast(Deployed, item.body).revision)
+    return _in_store(project, environment, last.release, last.release[:19])
+
+
+def _in_store(project: Project, environment: str, digest: str, shown: str) -> Running:
+    stored: Stored | None = project.store.find(digest)
+    if stored is None:
+        where = project.store.location
+        return Running("unknown", message=f"{environment} runs {shown}, which the store {where} does not have")
+    return Running("release", stored)
+
+
+def _never_deployed(project: Project, environment: str, why: str) -> Running:
+    """Without the target's word: `none` only if this store knows every release that the tags name."""
+    from model_devops.versioning.known import known
+
+    try:
+        git = project.git
+        finals = known(git, git.remote() if git else None, project.model.name, project.store).finals
+    except InterruptedBySignal:
+        raise
+    except ModelDevopsError as error:
+        return Running("unknown", message=f"it is not known what runs in {environment}{why}: {error}")
+    absent = [final.version for final in finals if not (final.stored and built_here(project.store, final.stored))]
+    if absent:
+        missing = ", ".join(absent[:5])
+        return Running("unknown", message=f"the store does not know all of what was said of {missing}{why}")
+    return Running("none", message=f"{environment} never had a release{why}")
