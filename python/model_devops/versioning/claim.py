@@ -8,7 +8,9 @@ all work trees of the clone share it.
 
 from __future__ import annotations
 
+import random
 import re
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -36,6 +38,8 @@ from model_devops.versioning.tags import (
 
 #: How often the remote is asked who won after a push without an answer.
 ASKED = 3
+#: Up to so many seconds pass before a loss is told, so that many builds at once don't all want the same next number.
+SPREAD = 0.5
 #: Refusals of a server that are its rules, not its health.
 RULES = re.compile(
     r"protected|hook declined|not allowed|denied|prohibited|pre-receive|remote rejected|cannot create|restricted",
@@ -148,7 +152,10 @@ def _who_won(git: Git, remote: Remote, attempt: Attempt, pushed: Finished) -> Wo
         ) from error
     if there is None:
         raise _refused(remote, attempt, pushed)
-    return _won(git, attempt) if there.object == attempt.object else Lost(there)
+    if there.object == attempt.object:
+        return _won(git, attempt)
+    time.sleep(random.uniform(0, SPREAD))
+    return Lost(there)
 
 
 def _there(git: Git, remote: Remote, attempt: Attempt) -> Tag | None:

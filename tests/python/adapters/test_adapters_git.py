@@ -5,27 +5,21 @@ import time
 from pathlib import Path
 
 import pytest
-from repositories import commit, git, opened
 
 from model_devops.adapters.git import open_git
 from model_devops.errors import RefusedError, UnreachableError, UsageError
+from repositories import commit, git, opened
 
 
 def test_outside_of_a_repository_there_is_none(tmp_path: Path) -> None:
     assert open_git(tmp_path) is None
 
 
-def test_root_and_common_folder_are_found_from_below_and_from_another_work_tree(
-    repo: Path, tmp_path: Path
-) -> None:
+def test_root_and_common_folder_are_found_from_below_and_from_another_work_tree(repo: Path, tmp_path: Path) -> None:
     (repo / "under neath").mkdir()
     git("worktree", "add", "--quiet", str(tmp_path / "tree"), "-b", "other", cwd=repo)
     assert opened(repo / "under neath").root == repo.resolve()
-    assert (
-        opened(tmp_path / "tree").common_dir
-        == opened(repo).common_dir
-        == (repo / ".git").resolve()
-    )
+    assert opened(tmp_path / "tree").common_dir == opened(repo).common_dir == (repo / ".git").resolve()
 
 
 def test_damaged_repository_is_not_taken_for_none(repo: Path) -> None:
@@ -44,9 +38,7 @@ def test_variables_of_a_git_hook_do_not_lead_elsewhere(
     assert opened(repo).changed_files() == []
 
 
-def test_missing_git_says_so(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_git_says_so(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="git is not installed"):
         open_git(repo)
@@ -67,9 +59,7 @@ def test_old_git_is_refused_with_the_oldest_that_will_do(
     assert "2.20" in str(caught.value.hint)
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0, reason="needs root to give a folder to somebody else"
-)
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a folder to somebody else")
 def test_repository_of_another_user_names_the_command(repo: Path) -> None:
     for path in (repo, repo / ".git"):
         os.chown(path, 12345, 12345)
@@ -208,9 +198,7 @@ def shallow(repo: Path, bare_remote: Path, tmp_path: Path) -> Path:
     return tmp_path / "shallow"
 
 
-def test_B6_ancestry_that_a_shallow_clone_lacks_is_fetched(
-    shallow: Path, repo: Path
-) -> None:
+def test_B6_ancestry_that_a_shallow_clone_lacks_is_fetched(shallow: Path, repo: Path) -> None:
     found = opened(shallow)
     first, tip = (
         git("rev-list", "--max-parents=0", "HEAD", cwd=repo),
@@ -257,32 +245,24 @@ def test_empty_remote_has_no_default_branch(repo: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("head", ["ref: refs/heads/gone\n", None])
-def test_P2_head_that_names_no_branch_gives_the_command(
-    repo: Path, bare_remote: Path, head: str | None
-) -> None:
+def test_P2_head_that_names_no_branch_gives_the_command(repo: Path, bare_remote: Path, head: str | None) -> None:
     (bare_remote / "HEAD").write_text(head or git("rev-parse", "HEAD", cwd=repo) + "\n")
     with pytest.raises(UsageError, match="names no branch") as caught:
         opened(repo).default_branch(opened(repo).remote())
     assert "git symbolic-ref HEAD refs/heads/main" in str(caught.value.hint)
 
 
-def test_fetched_branch_is_the_remotes_of_now(
-    repo: Path, bare_remote: Path, tmp_path: Path
-) -> None:
+def test_fetched_branch_is_the_remotes_of_now(repo: Path, bare_remote: Path, tmp_path: Path) -> None:
     git("clone", "--quiet", str(bare_remote), str(tmp_path / "other"), cwd=tmp_path)
     newer = commit(tmp_path / "other")
     git("push", "--quiet", "origin", "main", cwd=tmp_path / "other")
     before = git("show-ref", cwd=repo)
     assert opened(repo).fetch_branch(opened(repo).remote(), "main") == newer
-    after = git("show-ref", cwd=repo).replace(
-        f"\n{newer} refs/model-devops/heads/main", ""
-    )
+    after = git("show-ref", cwd=repo).replace(f"\n{newer} refs/model-devops/heads/main", "")
     assert after == before, "nobody's own refs are touched"
 
 
-def test_branch_below_the_name_of_a_former_one_is_fetched(
-    repo: Path, bare_remote: Path
-) -> None:
+def test_branch_below_the_name_of_a_former_one_is_fetched(repo: Path, bare_remote: Path) -> None:
     git("push", "--quiet", "origin", "main:release", cwd=repo)
     found = opened(repo)
     found.fetch_branch(found.remote(), "release")
@@ -290,9 +270,7 @@ def test_branch_below_the_name_of_a_former_one_is_fetched(
     assert found.fetch_branch(found.remote(), "release/1") == found.head()
 
 
-def test_branch_that_the_remote_lacks_is_a_usage_error(
-    repo: Path, bare_remote: Path
-) -> None:
+def test_branch_that_the_remote_lacks_is_a_usage_error(repo: Path, bare_remote: Path) -> None:
     with pytest.raises(UsageError, match="has no branch nope") as caught:
         opened(repo).fetch_branch(opened(repo).remote(), "nope")
     assert caught.value.hint == "push it: git push origin nope"
@@ -300,15 +278,13 @@ def test_branch_that_the_remote_lacks_is_a_usage_error(
 
 def test_lost_remote_is_unreachable_in_gits_words(repo: Path, tmp_path: Path) -> None:
     git("remote", "add", "origin", "http://user:s3cret@127.0.0.1:9/x.git", cwd=repo)
-    with pytest.raises(UnreachableError, match="127.0.0.1") as caught:
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1") as caught:
         opened(repo).default_branch(opened(repo).remote())
     assert "s3cret" not in str(caught.value)
     assert "s3cret" not in opened(repo).remote().shown
 
 
-def test_denied_remote_is_refused_without_asking_anybody(
-    repo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_denied_remote_is_refused_without_asking_anybody(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "GIT_SSH_COMMAND",
         "echo 'git@x: Permission denied (publickey).' >&2; exit 255 #",
@@ -320,9 +296,7 @@ def test_denied_remote_is_refused_without_asking_anybody(
 
 
 def ssh_environment(repo: Path, tmp_path: Path) -> str:
-    (tmp_path / "ssh").write_text(
-        f'#!/bin/sh\necho "$@" > "{tmp_path}/arguments"\nexit 255\n'
-    )
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\necho "$@" > "{tmp_path}/arguments"\nexit 255\n')
     (tmp_path / "ssh").chmod(0o755)
     git("remote", "add", "origin", "git@example.org:a/b.git", cwd=repo)
     with pytest.raises(UnreachableError):
@@ -330,9 +304,7 @@ def ssh_environment(repo: Path, tmp_path: Path) -> str:
     return (tmp_path / "arguments").read_text()
 
 
-def test_ssh_never_prompts(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ssh_never_prompts(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert "BatchMode=yes" in ssh_environment(repo, tmp_path)
 
@@ -342,9 +314,7 @@ def test_configured_ssh_command_is_kept(repo: Path, tmp_path: Path) -> None:
     assert "-i key" in ssh_environment(repo, tmp_path)
 
 
-def test_committer_has_a_fallback_where_git_knows_nobody(
-    repo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_committer_has_a_fallback_where_git_knows_nobody(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert opened(repo).committer().startswith("Test Person <person@example.org> ")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     git("config", "user.useConfigOnly", "true", cwd=repo)
@@ -360,20 +330,14 @@ def test_configuration_is_set_for_this_clone(repo: Path) -> None:
     found = opened(repo)
     assert found.config_get("model-devops.key") is None
     found.config_set("model-devops.key", "a b")
-    assert (
-        found.config_get("model-devops.key")
-        == git("config", "--local", "model-devops.key", cwd=repo)
-        == "a b"
-    )
+    assert found.config_get("model-devops.key") == git("config", "--local", "model-devops.key", cwd=repo) == "a b"
 
 
 def test_git_that_never_answers_is_killed_with_its_helpers(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model_devops.adapters.git_process.NETWORK_SECONDS", 0.5)
-    monkeypatch.setenv(
-        "GIT_SSH_COMMAND", f"sleep 60 & echo $! > '{tmp_path}/pid'; wait #"
-    )
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"sleep 60 & echo $! > '{tmp_path}/pid'; wait #")
     git("remote", "add", "origin", "git@example.org:a/b.git", cwd=repo)
     start = time.monotonic()
     with pytest.raises(UnreachableError, match="no answer within"):

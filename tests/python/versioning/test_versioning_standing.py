@@ -98,7 +98,7 @@ def test_B6_release_branch_that_policy_names_is_asked_for(repo: Path, bare_remot
 
 def test_B6_policy_is_read_at_the_head_of_the_default_branch(repo: Path, bare_remote: Path) -> None:
     asked = []
-    standing(opened(repo), NO_CI, lambda at: asked.append(at))
+    standing(opened(repo), NO_CI, asked.append)
     assert asked == [git("rev-parse", "main", cwd=bare_remote)]
 
 
