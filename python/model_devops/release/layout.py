@@ -203,7 +203,13 @@ class LayoutStore:
         sizes = {layer.digest: layer.size for layer in layers} | {item["digest"]: item["size"] for item in small}
         return all(self.blobs.has(digest, size) for digest, size in sizes.items())
 
-    def verify(self, release: Stored, *, progress: Progress | None = None) -> list[str]:
+    def size(self, release: Stored) -> int:
+        """See `Store.size`."""
+        return sum(layer.size for layer in self._layers(release))
+
+    def verify(
+        self, release: Stored, *, progress: Progress | None = None, memo: dict[str, Any] | None = None
+    ) -> list[str]:
         """See `Store.verify`."""
         from model_devops.release.verification import verify_release
 
@@ -211,7 +217,7 @@ class LayoutStore:
             layers, small = self._layers(release), self._documents(release)
         except RefusedError as error:
             return [error.message]
-        return verify_release(self.blobs, release, layers, small, Meter(progress))
+        return verify_release(self.blobs, release, layers, small, Meter(progress), {} if memo is None else memo)
 
     def problems(self) -> list[str]:
         """See `Store.problems`."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_devops.adapters.paths import data_folder
-from model_devops.errors import ModelDevopsError, RefusedError, UsageError
+from model_devops.errors import ModelDevopsError, UsageError
 from model_devops.release import index as indexes
 from model_devops.release.layout import LayoutStore
 
@@ -180,14 +180,3 @@ def remember(found: Location, git: Git) -> None:
     if found.key is not None and git.config_get(SETTING) != found.key:
         with contextlib.suppress(ModelDevopsError):
             git.config_set(SETTING, found.key)
-
-
-def not_in_store(store: object, model: str, reference: str) -> RefusedError:
-    """The refusal of a step whose store lacks the release (S2): where it looked, and what would help."""
-    location = getattr(store, "location", store)
-    return RefusedError(
-        f"{location} has no release {reference} of {model}",
-        kind="not-in-store",
-        hint="it was built with another store: let all steps share one, with `store:` in model.yaml or --store"
-        " naming a folder that every agent reaches",
-    )

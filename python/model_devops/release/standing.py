@@ -9,15 +9,16 @@ from model_devops.release.record import Identity
 from model_devops.release.store import Accept, Store, Stored, anyone, standing
 
 
-def counting(evidence: Iterable[Evidence], accept: Accept = anyone) -> list[Evidence]:
+def counting(evidence: Iterable[Evidence], accept: Accept = anyone, among: Accept = anyone) -> list[Evidence]:
     """The newest of those that stand: usually one; after concurrent writers several, and the worst counts (S3).
 
     Give it one kind, of one release and environment, together with its withdrawals. A statement that stands
-    comes after all that it names, and after all that those name, also where one between was withdrawn.
+    comes after all that it names, and after all that those name, also where one between was withdrawn or is
+    not `among` those asked for (T2: a test on a branch neither counts nor hides the one before it).
     """
     evidence = list(evidence)
     names = {item.digest: item.body.supersedes for item in evidence}
-    stand = [item for item in standing(evidence, accept) if item.kind != "withdrawn"]
+    stand = [item for item in standing(evidence, accept) if item.kind != "withdrawn" and among(item)]
     older: set[str] = set()
     ahead = [digest for item in stand for digest in names[item.digest]]
     while ahead:

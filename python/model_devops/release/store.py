@@ -77,10 +77,16 @@ class Store(Protocol):
     def has_bytes(self, release: Stored) -> bool:
         """Whether every blob that the release names is here with the right size (no hashing)."""
 
-    def verify(self, release: Stored, *, progress: Progress | None = None) -> list[str]:
+    def size(self, release: Stored) -> int:
+        """Bytes of all its files, for progress bars."""
+
+    def verify(
+        self, release: Stored, *, progress: Progress | None = None, memo: dict[str, Any] | None = None
+    ) -> list[str]:
         """Hash all bytes of the release, and compare its files with the record's identity.
 
-        Returns what is missing or different, one message each.
+        Returns what is missing or different, one message each. One `memo` for several releases: bytes that they
+        share are hashed once.
         """
 
     def problems(self) -> list[str]:

@@ -12,9 +12,17 @@ from model_devops.release.blobs import Blobs, Meter, differs, each, hash_stream
 from model_devops.release.packing import Entry, Layer
 from model_devops.release.store import Stored
 
+Memo = dict[str, Any]
+"""What was hashed already, by digest: releases share most of their bytes."""
+
 
 def verify_release(
-    blobs: Blobs, release: Stored, layers: Sequence[Layer], documents: Sequence[dict[str, Any]], meter: Meter
+    blobs: Blobs,
+    release: Stored,
+    layers: Sequence[Layer],
+    documents: Sequence[dict[str, Any]],
+    meter: Meter,
+    memo: Memo,
 ) -> list[str]:
     """One message for each blob that is missing or different, and for each artifact whose digest differs (C1).
 
@@ -27,7 +35,7 @@ def verify_release(
 
     def check(layer: Layer) -> None:
         name = f"{layer.artifact}/{layer.path}" if layer.path else f"{layer.artifact}.tar"
-        found.watch(name, lambda: files.setdefault(layer.artifact, {}).update(_hash(blobs, layer, meter)))
+        found.watch(name, lambda: files.setdefault(layer.artifact, {}).update(_hash(blobs, layer, meter, memo)))
 
     each(check, sorted(layers, key=lambda layer: -layer.size), meter)
     return sorted(found.messages) or _digests(release, files)
@@ -45,12 +53,19 @@ class _Findings:
             self.messages.append(f"{name}: {error.message}")
 
 
-def _hash(blobs: Blobs, layer: Layer, meter: Meter) -> dict[str, Entry]:
+def _hash(blobs: Blobs, layer: Layer, meter: Meter, memo: Memo) -> dict[str, Entry]:
+    if layer.digest in memo:
+        meter.add(layer.size)
+    elif layer.path is None:
+        memo[layer.digest] = tarball_io.scan(blobs, layer, meter)
+    else:
+        with blobs.open(layer.digest) as stream:
+            if hash_stream(stream, meter) != layer.digest:
+                raise differs(f"blob {layer.digest} has other bytes", blobs.folder)
+        memo[layer.digest] = None
     if layer.path is None:
-        return tarball_io.scan(blobs, layer, meter)
-    with blobs.open(layer.digest) as stream:
-        if hash_stream(stream, meter) != layer.digest:
-            raise differs(f"blob {layer.digest} has other bytes", blobs.folder)
+        entries: dict[str, Entry] = memo[layer.digest]
+        return entries
     return {layer.path: (layer.digest.removeprefix("sha256:"), layer.size)}
 
 

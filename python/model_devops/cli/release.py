@@ -1,0 +1,240 @@
+"""`release`: what is in the store, what was said of it, and the words that end it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from model_devops.cli import output
+from model_devops.cli.options import file_option, store_option
+from model_devops.cli.seam import Result
+
+if TYPE_CHECKING:
+    from model_devops.project import Project
+    from model_devops.release.evidence import Evidence
+    from model_devops.release.store import Stored
+
+reason_option = click.option("--reason", required=True, help="Why; recorded as evidence.")
+as_option = click.option("--as", "name", metavar="NAME", help="Who says it; default: CI's actor, else the login name.")
+
+
+@click.group(help="Show, list, verify, export and revoke releases.")
+def command() -> None:
+    """Group of the sub-verbs."""
+
+
+@command.command(help="Show a release and all that was said of it. Default: the one this build made.")
+@file_option
+@store_option
+@click.argument("release", required=False)
+def show(file: Path, store: str | None, release: str | None) -> Result:
+    """Version, digests, origin, reasons and evidence."""
+    from model_devops.building.summary import release_fields
+    from model_devops.project import open_project
+    from model_devops.release.store import standing
+
+    project = open_project(file, store=store)
+    found = _find(project, release)
+    evidence = project.store.evidence(found.digest)
+    stand = {item.digest for item in standing(evidence)}
+    fields = release_fields(found)
+    state = _state(project, found, evidence)
+    _say_head(found, state)
+    _say_evidence(evidence, stand)
+    return Result(
+        f"{found.record.name} {found.version}" + (f" ({', '.join(state)})" if state else ""),
+        release=fields,
+        record=found.record,
+        state=state,
+        evidence=[_fields(item, item.digest in stand) for item in evidence],
+    )
+
+
+def _find(project: Project, reference: str | None) -> Stored:
+    from model_devops.release.lookup import find_release
+
+    if reference is None:
+        from model_devops.building.choose import choose
+
+        return choose(project, None)
+    return find_release(project.store, project.model.name, reference)
+
+
+def _state(project: Project, release: Stored, evidence: list[Evidence]) -> list[str]:
+    """What ends or holds up a release: revoked, rejected, not built here."""
+    from model_devops.release.standing import built_here, is_revoked
+    from model_devops.release.store import standing
+
+    state = []
+    if is_revoked(project.store, release.record.identity):
+        state.append("revoked")
+    if any(item.kind == "rejected" for item in standing(evidence)):
+        state.append("rejected")
+    if not built_here(project.store, release):
+        state.append("evidence of its build is missing")
+    return state
+
+
+def _say_head(release: Stored, state: list[str]) -> None:
+    record = release.record
+    bad = "".join(f"  {output.style(word, 'red')}" for word in state)
+    output.say(f"{output.style(f'{record.name} {record.version}', 'bold')}{bad}")
+    origin = record.origin
+    lines = [
+        ("digest", release.digest),
+        ("identity", record.identity.digest),
+        ("commit", " on ".join(filter(None, (record.commit, record.branch)))),
+        ("model.yaml", record.path),
+        ("built", " ".join(filter(None, (origin.time, f"by {origin.actor}" if origin.actor else "", origin.url)))),
+        ("compared to", record.base),
+        *[("why", f"{reason.level}: {reason.text}") for reason in record.reasons],
+        *record.identity.artifacts.items(),
+    ]
+    for name, value in lines:
+        if value:
+            output.say(f"  {name:<12} {value}")
+
+
+def _say_evidence(evidence: list[Evidence], stand: set[str]) -> None:
+    from model_devops.release.words import sentence
+
+    output.say()
+    rows = [
+        (
+            item.body.time[:19].replace("T", " "),
+            item.kind if item.digest in stand else f"{item.kind} (withdrawn)",
+            sentence(item),
+            f"{item.body.by or '-'} ({item.body.origin})",
+            item.digest.removeprefix("sha256:")[:16],
+        )
+        for item in evidence
+    ]
+    output.table(rows, ("time", "evidence", "", "by", "statement"))
+
+
+def _fields(item: Evidence, stands: bool) -> dict[str, Any]:
+    return {"digest": item.digest, "kind": item.kind, "stands": stands, "body": item.body}
+
+
+@command.command("list", help="List all releases, the highest first.")
+@file_option
+@store_option
+def list_(file: Path, store: str | None) -> Result:
+    """A table of versions with what became of them."""
+    from model_devops.building.summary import release_fields
+    from model_devops.project import open_project
+    from model_devops.release.lookup import overview
+
+    project = open_project(file, store=store)
+    rows = overview(project.store)
+    shown = [
+        (
+            row.release.version,
+            row.release.record.origin.time[:10],
+            (row.release.record.commit or "")[:12],
+            row.tested,
+            ", ".join(row.verified_in),
+            ", ".join(row.state),
+            row.release.digest[:19],
+        )
+        for row in rows
+    ]
+    output.table(shown, ("version", "built", "commit", "tests", "was verified in", "state", "digest"))
+    releases = [
+        release_fields(row.release) | {"tests": row.tested, "verifiedIn": row.verified_in, "state": row.state}
+        for row in rows
+    ]
+    return Result(f"{len(rows)} releases of {project.model.name}", releases=releases, store=project.store.location)
+
+
+@command.command(help="Hash every byte of a release, or of all, and read all statements.")
+@file_option
+@store_option
+@click.argument("release", required=False)
+def verify(file: Path, store: str | None, release: str | None) -> Result:
+    """Exit code 4 with a list of what differs."""
+    from model_devops.errors import Problem, RefusedError
+    from model_devops.project import open_project
+
+    project = open_project(file, store=store)
+    releases = [_find(project, release)] if release else project.store.releases()
+    problems = [Problem(text) for text in project.store.problems()]
+    memo: dict[str, Any] = {}
+    with output.progress("verifying", sum(project.store.size(item) for item in releases)) as bar:
+        for item in releases:
+            found = project.store.verify(item, progress=bar.advance, memo=memo)
+            problems += [Problem(text, file=item.version) for text in found]
+    if problems:
+        raise RefusedError(
+            f"{project.store.location} is damaged: {len(problems)} finding(s)",
+            kind="bytes-differ",
+            problems=problems,
+            hint="build the same commit again where the bytes are, or `model-devops store join` a good copy",
+        )
+    names = releases[0].version if release else f"{len(releases)} releases"
+    output.say(f"{output.style('whole', 'green')}: {names} in {project.store.location}")
+    return Result(f"{names}: every byte is as recorded", verified=[item.version for item in releases])
+
+
+@command.command(help="Copy a release with its evidence into an OCI image layout of its own.")
+@file_option
+@store_option
+@click.argument("release")
+@click.argument("path", type=click.Path(path_type=Path))
+def export(file: Path, store: str | None, release: str, path: Path) -> Result:
+    """The folder must not exist yet."""
+    from model_devops.project import open_project
+
+    project = open_project(file, store=store)
+    found = _find(project, release)
+    with output.progress("copying", project.store.size(found)) as bar:
+        project.store.export(found, path, progress=bar.advance)
+    output.say(f"{found.record.name} {found.version} is in {path}")
+    output.say(f"  for example: oras pull --oci-layout {path}:{found.version}")
+    return Result(f"{found.record.name} {found.version} exported", path=str(path))
+
+
+@command.command(help="Say that a release must not be used any more, nor any other of the same bytes.")
+@file_option
+@store_option
+@reason_option
+@as_option
+@click.argument("release")
+def revoke(file: Path, store: str | None, reason: str, name: str | None, release: str) -> Result:
+    """Counts for every release of its identity; stops nothing that runs (S6)."""
+    from model_devops.building.summary import release_fields
+    from model_devops.project import open_project
+    from model_devops.release.acts import revoke as revoke_release
+
+    project = open_project(file, store=store)
+    found = _find(project, release)
+    item, others = revoke_release(project.store, found, project.build, reason, name)
+    output.say(f"{output.style('revoked', 'red')}: {found.record.name} {found.version}: {reason}")
+    for other in others:
+        output.say(f"  and with it {other.version}, which has the same bytes")
+    output.say("  What runs goes on running: `model-devops status` shows where, `rollback` or `stop` end it.")
+    return Result(
+        f"{found.record.name} {found.version} revoked: {reason}",
+        release=release_fields(found),
+        statement=item.digest,
+        also=[other.version for other in others],
+    )
+
+
+@command.command(help="End a statement (as `release show` lists it), for example a revocation made by mistake.")
+@file_option
+@store_option
+@reason_option
+@as_option
+@click.argument("statement")
+def withdraw(file: Path, store: str | None, reason: str, name: str | None, statement: str) -> Result:
+    """A `withdrawn` can't be withdrawn itself (S5)."""
+    from model_devops.project import open_project
+    from model_devops.release.acts import withdraw as withdraw_statement
+
+    project = open_project(file, store=store)
+    ended, item = withdraw_statement(project.store, statement, project.build, reason, name)
+    output.say(f"withdrawn: {ended.kind} {ended.digest[:19]} of {ended.release[:19]}: {reason}")
+    return Result(f"{ended.kind} withdrawn: {reason}", withdrawn=ended.digest, statement=item.digest)

@@ -1,0 +1,73 @@
+"""Finding releases by what people write, and an overview of all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import cast
+
+from model_devops.errors import RefusedError
+from model_devops.release.evidence import Deployed, Evidence, Tested
+from model_devops.release.standing import counting
+from model_devops.release.store import Store, Stored, standing
+
+
+def find_release(store: Store, model: str, reference: str) -> Stored:
+    """The release of a version (`1.4.2`, `v1.4.2`, `NAME@v1.4.2`) or release digest. Raises RefusedError (S2)."""
+    plain = reference if reference.startswith("sha256:") else reference.removeprefix(f"{model}@").removeprefix("v")
+    found = store.find(plain)
+    if found is None:
+        raise not_in_store(store, model, reference)
+    return found
+
+
+def not_in_store(store: Store, model: str, reference: str) -> RefusedError:
+    """The refusal of a step whose store lacks the release (S2): where it looked, and what would help."""
+    return RefusedError(
+        f"{store.location} has no release {reference} of {model}",
+        kind="not-in-store",
+        hint="`model-devops release list` shows what it has; if it was built with another store, let all steps"
+        " share one: `store:` in model.yaml, or --store, naming a folder that every agent reaches",
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One release of the overview."""
+
+    release: Stored
+    tested: str
+    """`passed`, `failed` or nothing; of several newest the worst (S3)."""
+    verified_in: list[str]
+    """Environments in which it was verified at some time."""
+    state: list[str]
+    """`revoked`, `rejected`."""
+
+
+def overview(store: Store) -> list[Row]:
+    """All releases with what became of them, the highest first. The evidence is read once."""
+    releases = store.releases()
+    about: dict[str, list[Evidence]] = defaultdict(list)
+    for item in store.evidence():
+        about[item.release].append(item)
+    revoked = {
+        stored.record.identity.digest
+        for stored in releases
+        if any(item.kind == "revoked" for item in standing(about[stored.digest]))
+    }
+    return [_row(stored, about[stored.digest], revoked) for stored in reversed(releases)]
+
+
+def _row(release: Stored, evidence: list[Evidence], revoked: set[str]) -> Row:
+    stand = standing(evidence)
+    tests = counting([item for item in evidence if item.kind in ("tested", "withdrawn")])
+    passed = all(cast(Tested, item.body).passed for item in tests)
+    deployed = [cast(Deployed, item.body) for item in stand if item.kind == "deployed"]
+    state = ["revoked"] if release.record.identity.digest in revoked else []
+    state += ["rejected"] if any(item.kind == "rejected" for item in stand) else []
+    return Row(
+        release=release,
+        tested=("passed" if passed else "failed") if tests else "",
+        verified_in=list(dict.fromkeys(body.environment for body in deployed if body.status == "verified")),
+        state=state,
+    )

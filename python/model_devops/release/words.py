@@ -1,0 +1,70 @@
+"""Evidence in words: one line for each statement, for people."""
+
+from __future__ import annotations
+
+from model_devops.adapters.ci import Build
+from model_devops.release.evidence import (
+    Accepted,
+    Approved,
+    Built,
+    Deployed,
+    Evidence,
+    Rejected,
+    Revoked,
+    Tested,
+    Withdrawn,
+)
+
+
+def speaker(build: Build, name: str | None) -> tuple[str, str]:
+    """Who speaks, and who vouches for the name (A1): CI for its own actor, nobody (`cli`) for a name given here."""
+    if name is None and build.actor and build.ci != "none":
+        return build.actor, "jenkins" if build.ci == "jenkins" else "ci"
+    if name is None:
+        import getpass
+
+        name = getpass.getuser()
+    return name, "cli"
+
+
+def sentence(item: Evidence) -> str:  # noqa: PLR0911  one line for each kind
+    """What a statement says, without kind, time and person."""
+    match item.body:
+        case Built() as body:
+            return ("made" if body.new else "found again") + (f" from {body.commit[:12]}" if body.commit else "")
+        case Tested() as body:
+            return _tested(body)
+        case Approved() as body:
+            return f"for {body.environment}{_because(body.reason)}"
+        case Rejected() as body:
+            return f"in {body.environment}{_because(body.reason)}"
+        case Deployed() as body:
+            return _deployed(body)
+        case Withdrawn() as body:
+            return f"{body.statement[:19]}{_because(body.reason)}"
+        case Revoked() as body:
+            return body.reason
+        case Accepted() as body:
+            return body.reason
+    return ""
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _tested(body: Tested) -> str:
+    missed = [f"{gate.metric} {gate.condition} {gate.status}" for gate in body.gates if gate.status != "passed"]
+    text = "passed" if body.passed else "failed"
+    return f"{text}: {', '.join(missed)}" if missed else text + _because(body.message)
+
+
+def _deployed(body: Deployed) -> str:
+    text = f"{body.environment} #{body.revision} {body.status}"
+    if body.rollback:
+        text += " (rollback)"
+    if body.proof:
+        text += f", proof: {', '.join(body.proof)}"
+    if body.restored:
+        text += f", restored: {body.restored}"
+    return text + _because(body.reason)
