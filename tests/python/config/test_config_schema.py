@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from model_devops.config import schema, shape
+from model_devops.config.load import loads
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = """\
@@ -67,3 +68,15 @@ def test_the_schema_uses_only_what_the_reader_understands() -> None:
 
 def test_defaults_in_the_schema_are_those_of_the_types() -> None:
     assert schema.schema()["$defs"]["Environment"]["properties"]["proof"]["default"] == ["measured"]
+
+
+def test_the_example_in_the_documentation_is_in_order() -> None:
+    text = (ROOT / "docs/model-yaml.md").read_text()
+    examples = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
+    assert [loads(block.encode(), "example").model.name for block in examples if "name:" in block] == ["digits"]
+
+
+def test_every_key_is_in_the_documentation() -> None:
+    text = (ROOT / "docs/model-yaml.md").read_text()
+    keys = {key for struct in schema.schema()["$defs"].values() for key in struct["properties"]}
+    assert not sorted(key for key in keys if f"`{key}`" not in text)
