@@ -10,7 +10,8 @@ from model_devops.errors import RefusedError, UnreachableError
 from model_devops.project import Project
 from model_devops.release.evidence import Tested
 from model_devops.release.record import Reason, Record
-from model_devops.release.store import PackedFiles, Store, Stored, newest, standing
+from model_devops.release.standing import latest
+from model_devops.release.store import PackedFiles, Store, Stored
 from model_devops.versioning.known import Final, Known, combined, known
 from model_devops.versioning.standing import Late, late, superseded
 from model_devops.versioning.tags import known_tags
@@ -27,7 +28,7 @@ def passed_in(store: Store) -> Passed:
 
     def passed(digest: str) -> bool:
         if digest not in results:
-            tests = newest(standing(store.evidence(release=digest, kind="tested")))
+            tests = latest(store, digest, "tested")
             results[digest] = bool(tests) and all(cast(Tested, item.body).passed for item in tests)
         return results[digest]
 

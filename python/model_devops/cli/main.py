@@ -99,11 +99,11 @@ def run(argv: list[str]) -> int:
         result = root.main(argv, prog_name="model-devops", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001  every ending becomes a result and an exit code
         return _failed(error, result_file, as_json)
+    if isinstance(result, int) and not (result_file or as_json):  # --help and --version
+        return result
     from model_devops.cli.seam import Result
 
-    if isinstance(result, Result) or result_file or as_json:
-        return _finish(result if isinstance(result, Result) else Result(""), result_file, as_json)
-    return int(result) if isinstance(result, int) else 0
+    return _finish(result if isinstance(result, Result) else Result(""), result_file, as_json)
 
 
 def _finish(result: Any, result_file: str | None, as_json: bool) -> int:

@@ -35,16 +35,12 @@ def arguments(request, tmp_path):
 
 
 def called(request, tmp_path):
-    return verb.main(arguments(request, tmp_path), standalone_mode=False).fields[
-        "options"
-    ]
+    return verb.main(arguments(request, tmp_path), standalone_mode=False).fields["options"]
 
 
 def test_request_keys_are_camel_or_kebab_case(tmp_path):
     assert called({"dryRun": True, "at-least": "minor"}, tmp_path)["dry_run"] is True
-    assert (
-        called({"dry-run": True, "atLeast": "minor"}, tmp_path)["at_least"] == "minor"
-    )
+    assert called({"dry-run": True, "atLeast": "minor"}, tmp_path)["at_least"] == "minor"
 
 
 def test_request_takes_arguments_lists_and_objects(tmp_path):
@@ -80,10 +76,7 @@ def test_all_problems_of_a_request_are_reported_at_once(tmp_path):
 def test_unreadable_request_is_a_usage_error_with_a_result(text, tmp_path, capsys):
     request, result = tmp_path / "req.json", tmp_path / "res.json"
     request.write_text(text, encoding="latin-1")
-    assert (
-        main.run(["--request", str(request), "--result", str(result), "schema"])
-        == ExitCode.USAGE
-    )
+    assert main.run(["--request", str(request), "--result", str(result), "schema"]) == ExitCode.USAGE
     written = json.loads(result.read_text())
     assert (written["status"], written["exitCode"]) == ("usage", 2)
     assert "Traceback" not in capsys.readouterr().err
@@ -110,9 +103,7 @@ def test_unknown_verb_says_what_was_meant(capsys):
 
 def test_result_is_written_for_usage_errors_before_any_verb(tmp_path):
     result = tmp_path / "deep" / "res.json"
-    assert (
-        main.run(["--result", str(result), "--no-such-flag", "build"]) == ExitCode.USAGE
-    )
+    assert main.run(["--result", str(result), "--no-such-flag", "build"]) == ExitCode.USAGE
     assert json.loads(result.read_text())["error"]["kind"] == "usage"
 
 
@@ -135,9 +126,7 @@ def test_a_defect_is_internal_and_asks_for_a_report(monkeypatch, tmp_path, capsy
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
-)
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_with_its_code_and_a_result(signum, code, tmp_path):
     script = (
         "import sys, time, click\n"
@@ -164,9 +153,7 @@ def test_every_verb_exists_and_has_help():
     from importlib import import_module
 
     for name, help_text in main.VERBS.items():
-        assert import_module(f"model_devops.cli.{name}").command.get_short_help_str(), (
-            name
-        )
+        assert import_module(f"model_devops.cli.{name}").command.get_short_help_str(), name
         assert help_text.endswith(".")
 
 
@@ -210,9 +197,6 @@ def test_no_colour_in_pipes():
 def test_a_result_file_that_cannot_be_written_is_said(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     started = time.monotonic()
-    assert (
-        main.run(["--result", str(tmp_path / "file" / "res.json"), "bild"])
-        == ExitCode.USAGE
-    )
+    assert main.run(["--result", str(tmp_path / "file" / "res.json"), "bild"]) == ExitCode.USAGE
     assert "can't be written" in capsys.readouterr().err
     assert time.monotonic() - started < 5
