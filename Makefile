@@ -5,8 +5,7 @@ SHELL := /bin/bash
 .PHONY: help venv demo test lint types unit bench soak lock clean
 
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+BIN := .venv/bin
 PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
@@ -14,7 +13,7 @@ help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 15
 
 venv:
-	@PYTHON=$(PYTHON) .ci/venv $(VENV) requirements/dev.txt
+	@PYTHON=$(PYTHON) .ci/venv
 
 demo: venv  ## take a real model through its whole life on this machine
 	@$(BIN)/python demo/run.py
@@ -45,5 +44,5 @@ lock: venv  ## resolve the dependencies anew (with Python 3.11)
 		python/pyproject.toml requirements/dev.in
 
 clean:  ## remove all that make made
-	@rm -rf $(VENV) .cache .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist python/*.egg-info
+	@rm -rf .venv .cache .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist python/*.egg-info
 	@find . -name __pycache__ -prune -exec rm -rf {} +
