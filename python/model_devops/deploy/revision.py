@@ -27,9 +27,11 @@ class Revision(Base, frozen=True, kw_only=True):
     """Release digest; None for a stop."""
     version: str | None = None
     identity: str | None = None
+    model: str | None = None
+    """Digest (C1) of the model's files: what `measured` and `reported` are compared with (D10)."""
     store: str | None = None
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
-    """The environment's settings and the serve block that were applied: all that `apply` needs."""
+    """What was applied beside the release's files: `target`, `host`, `port`, `env` and the recipe's `serve`."""
     replaces: str | None = None
     """Release digest that a rollback replaced, blocked here from the moment this is verified (D8)."""
     replaced_version: str | None = None
@@ -72,6 +74,8 @@ class Note(Base, frozen=True, kw_only=True):
     by: str | None = None
     time: str = ""
     release: str | None = None
+    revision: int = 0
+    """The newest revision when this was written: what the note comes after, without asking clocks."""
 
 
 class Place(Base, frozen=True, kw_only=True):

@@ -65,7 +65,10 @@ class Target(Protocol):
         """Replace a revision's record if it still is `old` (D2), else BusyError."""
 
     def prepare(self, revision: Revision, release: Stored, store: Store, runtime: Path | None) -> None:
-        """Put everything in place that `apply` needs, without touching what runs (B3)."""
+        """Put everything in place that `apply` needs, without touching what runs (B3).
+
+        What is in place already is checked, and put in place again where it isn't what was released.
+        """
 
     def plan(self, revision: Revision) -> Planned:
         """What applying this revision would change, and what stands in its way."""
@@ -76,8 +79,11 @@ class Target(Protocol):
     def watch(self, revision: Revision, progress: Callable[[str], None]) -> str | None:
         """Wait until the revision is ready (None) or can't become so (the first cause)."""
 
-    def observe(self) -> Observation:
-        """What runs: readiness, digests, owner of the address. Changes nothing."""
+    def observe(self, *, measure: bool = True) -> Observation:
+        """What runs: readiness, digests, owner of the address. Changes nothing.
+
+        Without `measure` the model's files are not hashed and the server is not asked for its digest.
+        """
 
     def smoke(self, revision: Revision) -> list[str]:
         """Send the revision's smoke requests; returns what was wrong, one message each."""
@@ -86,4 +92,4 @@ class Target(Protocol):
         """Save logs and state of a failed attempt before it is undone; returns where."""
 
     def prune(self, keep: list[Revision]) -> None:
-        """Remove prepared files of revisions that no rollback can reach."""
+        """Remove what was prepared for other revisions than these."""

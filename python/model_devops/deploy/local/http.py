@@ -1,0 +1,52 @@
+"""Requests to a server on this machine: small answers, short deadlines, no proxies."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+#: Bytes of an answer that are read.
+LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered. `status` is 0 where there was no answer, and `text` says why."""
+
+    status: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of 200–299."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The answer as JSON, or None where it is none."""
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+
+def request(host: str, port: int, method: str, path: str, *, body: Any = None, seconds: float) -> Answer:
+    """Send one request and read the answer; never raises for what a server does."""
+    connection = http.client.HTTPConnection(_reachable(host), port, timeout=max(seconds, 0.01))
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Connection": "close"} | ({} if data is None else {"Content-Type": "application/json"})
+    try:
+        connection.request(method, path, data, headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.read(LIMIT).decode("utf-8", "replace"))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Answer(0, f"{type(error).__name__}: {error}")
+    finally:
+        connection.close()
+
+
+def _reachable(host: str) -> str:
+    """An address to connect to: a server that listens everywhere also listens here."""
+    plain = host.strip("[]")
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(plain, plain)

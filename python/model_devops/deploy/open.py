@@ -1,0 +1,43 @@
+"""Opening an environment: which target it is, and where it keeps itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model_devops.adapters.paths import data_folder
+from model_devops.deploy.target import Target
+from model_devops.errors import UsageError
+from model_devops.project import Project
+
+
+def open_target(model: str, environment: str) -> Target:
+    """The environment of a model. Nothing is made or changed; it may never have had a revision.
+
+    For `local`, the only target so far, the two names say everything, so no block of model.yaml is needed.
+    """
+    from model_devops.deploy.local.target import LocalTarget
+
+    return LocalTarget(model, environment, _folder() / f"{model}-{environment}")
+
+
+def open_known(project: Project, environment: str) -> Target:
+    """The same for a name that a person gave. Raises UsageError for one that is neither in model.yaml nor remembered."""
+    target = open_target(project.model.name, environment)
+    known = tuple(project.model.environments)
+    if environment not in known and target.place() is None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(environment, known, 1)
+        raise UsageError(
+            f"{project.model.name} has no environment {environment!r}; there are: {', '.join(known) or 'none'}",
+            kind="unknown-environment",
+            hint=f"did you mean {near[0]}?" if near else "environments are named under `environments:` in model.yaml",
+        )
+    return target
+
+
+def _folder() -> Path:
+    home = data_folder()
+    if home is None:
+        raise UsageError("there is no home for environments", hint="set HOME or MODEL_DEVOPS_HOME to a folder of yours")
+    return home / "environments"

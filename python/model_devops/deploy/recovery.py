@@ -1,0 +1,84 @@
+"""Finishing what a killed run left behind, before anything else is done to an environment (D6, D9, A3)."""
+
+from __future__ import annotations
+
+from model_devops.adapters.signals import deferred
+from model_devops.deploy import evidence, states
+from model_devops.deploy.revision import INTERRUPTED, VERIFIED, Revision
+from model_devops.deploy.rollout import Rollout
+from model_devops.errors import BrokenError, ModelDevopsError
+from model_devops.release.standing import is_revoked, rejected
+
+
+def recover(rollout: Rollout) -> None:
+    """Prove or undo a pending revision, add missing evidence, and take back what was rejected here."""
+    revisions = rollout.target.revisions()
+    rollout.notes += evidence.complete(rollout.store, rollout.environment, revisions)
+    left = states.pending(revisions)
+    if left is not None:
+        rollout.say(f"revision {left.number} was left pending by {left.url or left.by}: it is checked first")
+        _finish(rollout, left)
+    _finish_rejection(rollout)
+
+
+def _finish(rollout: Rollout, left: Revision) -> None:
+    """A pending revision that runs, may run here and passes is verified; else what ran before comes back (D6)."""
+    required = _required(rollout)
+    cause = _obstacle(rollout, left)
+    proof: list[str] = []
+    if cause is None:
+        cause, proof = rollout.check(left, required, wait=True)
+    with deferred():
+        if cause is None:
+            rollout.finish(left, VERIFIED, proof=proof)
+            rollout.notes.append(f"revision {left.number}, which a killed run left pending, is verified")
+            return
+        _undo(rollout, left, cause)
+
+
+def _undo(rollout: Rollout, left: Revision, cause: str) -> None:
+    before = states.current(rollout.target.revisions())
+    report = rollout.target.save_report(left, cause)
+    kept = str(report) if report else None
+    try:
+        restored = rollout.restore(before)
+    except ModelDevopsError as error:
+        rollout.finish(left, INTERRUPTED, failure=cause, report=kept)
+        raise BrokenError(
+            f"revision {left.number} of {rollout.environment} was interrupted ({cause}), and what ran before"
+            f" could not be restored: {error.message}",
+            hint=f"a person is needed: see {report}, then deploy again",
+        ) from error
+    rollout.finish(left, INTERRUPTED, failure=cause, report=kept, restored=restored)
+    rollout.notes.append(f"revision {left.number} had been interrupted ({cause}); restored: {restored}")
+
+
+def _obstacle(rollout: Rollout, left: Revision) -> str | None:
+    """Why a pending revision is not even tried: it doesn't run, or its release may not run here any more."""
+    seen = rollout.target.observe(measure=False)
+    if left.release is None:
+        return "the server still runs" if seen.running else None
+    if not seen.running or seen.revision != left.number:
+        return "its run was killed before it was applied" if not seen.detail else f"it does not run: {seen.detail}"
+    release = rollout.store.find(left.release)
+    if release is None:
+        return f"{rollout.store.location} does not know its release"
+    if is_revoked(rollout.store, release.record.identity) or rejected(rollout.store, release):
+        return f"{left.version} was revoked or rejected meanwhile"
+    blocks = states.blocked(rollout.target.revisions(), rollout.target.place())
+    return f"{left.version} is blocked here" if left.release in blocks else None
+
+
+def _required(rollout: Rollout) -> list[str]:
+    place = rollout.target.place()
+    return list((place.policy or {}).get("proof", ["measured"])) if place else []
+
+
+def _finish_rejection(rollout: Rollout) -> None:
+    """A run that was killed between a rejection and taking the release back is finished here (A3)."""
+    from model_devops.deploy.rollback import rejected_here, take_back
+
+    current = states.current(rollout.target.revisions())
+    if current is not None and current.release and rejected_here(rollout.store, current.release, rollout.environment):
+        rollout.say(f"{current.version} was rejected here: it is taken back first")
+        take_back(rollout, current, "rejected by the user test")
