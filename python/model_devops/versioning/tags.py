@@ -21,14 +21,9 @@ from model_devops.release.record import Record
 from model_devops.versioning.numbers import Number, parse
 
 OWN, KEPT = "refs/tags/", "refs/model-devops/tags/"
-_FIELDS = (
-    "refname",
-    "objectname",
-    "objecttype",
-    "*objectname",
-    "*objecttype",
-    "contents",
-)
+_FIELDS = ("refname", "objectname", "objecttype", "object", "type", "contents")
+_RELEASE = re.compile(rb"^Release: (sha256:[0-9a-f]{64})$", re.MULTILINE)
+_CLAIM = re.compile(rb"^Claim: ([0-9a-f-]{36})$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,22 +52,23 @@ class Tag:
     @cached_property
     def record(self) -> Record | None:
         """The record inside; None for a foreign tag, or one whose record is of something else."""
-        line = next((line for line in self.message.split(b"\n") if line.startswith(b"{")), b"")
+        start = 0 if self.message.startswith(b"{") else self.message.find(b"\n{") + 1
+        line = self.message[start:].split(b"\n", 1)[0]
         try:
             record = Record.loads(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return record if (record.name, record.version) == (self.name, self.version) else None
 
-    @property
+    @cached_property
     def release(self) -> str | None:
         """The release digest that it claims the version for."""
-        return _field(self.message, rb"Release: (sha256:[0-9a-f]{64})")
+        return _field(self.message, _RELEASE)
 
     @property
     def claim(self) -> str | None:
         """The claim ID: unique for each attempt to claim."""
-        return _field(self.message, rb"Claim: ([0-9a-f-]{36})")
+        return _field(self.message, _CLAIM)
 
 
 def tag_name(name: str, version: str) -> str:
@@ -175,7 +171,7 @@ def _merged(remote: Tag, own: Tag) -> Tag:
     return replace(remote, local=remote.object == own.object)
 
 
-def _field(text: bytes, pattern: bytes) -> str | None:
-    head = text.split(b"\n{", 1)[0]
-    found = re.search(rb"^" + pattern + rb"$", head, re.MULTILINE)
+def _field(text: bytes, pattern: re.Pattern[bytes]) -> str | None:
+    end = text.find(b"\n{")
+    found = pattern.search(text, 0, end + 1 if end >= 0 else len(text))
     return found[1].decode() if found else None
