@@ -97,6 +97,8 @@ def run(argv: list[str]) -> int:
     _handle_signals()
     try:
         result = root.main(argv, prog_name="model-devops", standalone_mode=False)
+    except SystemExit:  # click's answer to a reader that has closed the pipe
+        return 0
     except BaseException as error:  # noqa: BLE001  every ending becomes a result and an exit code
         return _failed(error, result_file, as_json)
     if isinstance(result, int) and not (result_file or as_json):  # --help and --version
