@@ -19,13 +19,13 @@ from model_devops.cli.seam import Result
 def command(environment: str, reason: str, as_name: str | None, file: Path) -> Result:
     """Change where an environment's policy comes from (P4)."""
     from model_devops.deploy.notes import adopt
-    from model_devops.policy.person import person
-    from model_devops.policy.source import read_policy, shown
+    from model_devops.policy.person import who
+    from model_devops.policy.source import describe, read_policy
     from model_devops.project import open_project
 
     project = open_project(file)
-    source = read_policy(project, environment).source
-    before = adopt(project, environment, source, reason, person(project.build, as_name)[0])
-    summary = f"{environment} takes releases from {shown(source)}, no longer from {shown(before)}"
+    source = read_policy(project, environment, remembered=None, prerelease=False).source
+    before = adopt(project, environment, source, reason, who(project.build, as_name).name)
+    summary = f"{environment} takes releases from {describe(source)}, no longer from {describe(before)}"
     output.say(summary)
     return Result(summary, environment=environment)

@@ -20,11 +20,11 @@ from model_devops.cli.seam import Result
 def command(environment: str, release: str, reason: str, as_name: str | None, file: Path) -> Result:
     """Lift a block (D8)."""
     from model_devops.deploy.notes import unblock
-    from model_devops.policy.person import person
+    from model_devops.policy.person import who
     from model_devops.project import open_project
 
     project = open_project(file)
-    version = unblock(project, environment, release, reason, person(project.build, as_name)[0])
+    version = unblock(project, environment, release, reason, who(project.build, as_name).name)
     summary = f"{version} may return to {environment}"
     output.say(summary)
     return Result(summary, version=version, environment=environment)

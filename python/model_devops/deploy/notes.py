@@ -1,4 +1,4 @@
-"""What a person says about an environment: `unblock` (D8) and `adopt` (P4). Kept by the environment, with the reason."""
+"""What a person says about an environment: `unblock` (D8) and `adopt` (P4). The environment keeps it."""
 
 from __future__ import annotations
 
