@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from model_devops.deploy.revision import VERIFIED, Revision
+from model_devops.deploy.revision import PENDING, VERIFIED, Revision
 from model_devops.errors import InterruptedBySignal, ModelDevopsError
 from model_devops.project import Project
-from model_devops.release.evidence import Deployed, Evidence
+from model_devops.release.evidence import Deployed
 from model_devops.release.standing import built_here
-from model_devops.release.store import Stored, newest, standing
+from model_devops.release.store import Stored, standing
 from model_devops.testing.baseline import Running
 
 
@@ -21,20 +21,18 @@ def running_in(project: Project) -> Callable[[str], Running]:
 
 def what_runs(project: Project, environment: str) -> Running:
     """What runs in `environment` of this model. Never fails: what can't be found out is `unknown`, with why."""
-    block = project.model.environments.get(environment)
-    if block is None:
-        return Running("unknown", message=f"model.yaml has no environment {environment}")
     from model_devops.deploy.open import open_target
 
     try:
-        revisions: list[Revision] | None = open_target(project.model.name, environment, block).revisions()
+        revisions: list[Revision] | None = open_target(project.model.name, environment).revisions()
         why = ""
     except InterruptedBySignal:
         raise
     except (ModelDevopsError, OSError) as error:
         revisions, why = None, f" ({environment} did not answer: {error})"
-    if revisions:
-        return _by_target(project, environment, revisions)
+    told = _by_target(project, environment, revisions or [])
+    if told is not None:
+        return told
     known = _by_evidence(project, environment)
     if known is not None:
         return known
@@ -43,10 +41,13 @@ def what_runs(project: Project, environment: str) -> Running:
     return _never_deployed(project, environment, why)
 
 
-def _by_target(project: Project, environment: str, revisions: list[Revision]) -> Running:
+def _by_target(project: Project, environment: str, revisions: list[Revision]) -> Running | None:
+    """The newest verified revision's release; None where no rollout ever succeeded, so that nothing ever ran."""
     verified = [revision for revision in revisions if revision.status == VERIFIED]
     if not verified:
-        return Running("unknown", message=f"no revision of {environment} was verified")
+        if any(revision.status == PENDING for revision in revisions):
+            return Running("unknown", message=f"a first rollout to {environment} is under way, or was interrupted")
+        return None
     last = max(verified, key=lambda revision: revision.number)
     if last.release is None:
         return Running("unknown", message=f"{environment} was stopped, so nothing runs there")
@@ -55,14 +56,12 @@ def _by_target(project: Project, environment: str, revisions: list[Revision]) ->
 
 def _by_evidence(project: Project, environment: str) -> Running | None:
     """The highest verified revision that evidence tells of; None where it tells of none."""
-    about: list[Evidence] = []
-    for item in standing(project.store.evidence(kind="deployed") + project.store.evidence(kind="withdrawn")):
-        if item.kind == "deployed" and cast(Deployed, item.body).environment == environment:
-            about.append(item)
-    verified = [item for item in about if cast(Deployed, item.body).status in (VERIFIED, "proof-failed")]
+    stand = [item for item in standing(project.store.evidence()) if item.kind == "deployed"]
+    here = [item for item in stand if cast(Deployed, item.body).environment == environment]
+    verified = [item for item in here if cast(Deployed, item.body).status in (VERIFIED, "proof-failed")]
     if not verified:
-        return Running("unknown", message=f"no rollout to {environment} was verified") if about else None
-    last = max(newest(verified), key=lambda item: cast(Deployed, item.body).revision)
+        return None
+    last = max(verified, key=lambda item: cast(Deployed, item.body).revision)
     return _in_store(project, environment, last.release, last.release[:19])
 
 
