@@ -66,11 +66,11 @@ def compose(data: bytes) -> Node:
 
 
 def decode(data: bytes) -> str:
-    """UTF-8 text, with or without a byte order mark."""
+    """UTF-8 text; a byte order mark is libyaml's to skip."""
     if len(data) > MAX_BYTES:
         raise Malformed(f"is larger than {MAX_BYTES >> 10} KiB")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         wide = data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]
         line = data.count(b"\n", 0, error.start) + 1

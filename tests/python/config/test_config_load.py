@@ -243,13 +243,38 @@ def test_without_a_file_the_next_step_is_init(tmp_path: Path, monkeypatch: pytes
     assert caught.value.hint == "run `model-devops init`"
 
 
-@pytest.mark.parametrize("path", ["folder", "file/model.yaml", "nul\0", "/dev/null"])
-def test_what_is_no_file_is_refused(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("folder", "is a folder"),
+        ("file/model.yaml", "there is no"),
+        ("nul\0", "can't be read"),
+        ("/dev/null", "no regular"),
+    ],
+)
+def test_what_is_no_file_is_refused(path: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=message):
         load(Path(path))
+
+
+@pytest.mark.parametrize("name", ['"a\\n"', "'a '", '""', "a_b", "-a", "a" * 41])
+def test_a_name_is_a_dns_label_to_its_last_character(name: str) -> None:
+    assert "is not allowed" in only(f"name: {name}\nartifacts: {{model: m}}\n").message
+
+
+@pytest.mark.parametrize("text", ['""', '"  "', '"\\n"'])
+def test_a_command_is_not_blank(text: str) -> None:
+    assert only(MINIMAL + f"train: {text}\n").message == "train: is empty"
+
+
+@pytest.mark.parametrize("written", ["true", "True", "TRUE"])
+def test_true_is_true_in_the_spellings_on_which_all_agree(written: str) -> None:
+    block = f"{{target: local, port: 1, prereleases: {written}}}"
+    loaded = loads((MINIMAL + f"serve: {{command: x}}\nenvironments: {{test: {block}}}\n").encode(), "x")
+    assert loaded.model.environments["test"].prereleases is True
 
 
 def test_a_value_that_is_not_there_has_the_place_of_what_would_hold_it() -> None:
