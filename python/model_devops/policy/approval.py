@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from model_devops import faults
 from model_devops.adapters.clock import timestamp
@@ -96,9 +96,9 @@ def _seen(
     return None, None if reason else hint
 
 
-def where_seen(policy: Policy) -> str:
-    """The environment in which users try what is to go to `policy.name`: it must leave what they reject (A3)."""
-    return next((str(approval.after) for approval in policy.approvals if approval.after), policy.name)
+def where_seen(approvals: Iterable[Approval], environment: str) -> str:
+    """The environment in which users try what is to go to `environment`: it must leave what they reject (A3)."""
+    return next((str(approval.after) for approval in approvals if approval.after), environment)
 
 
 def reject(project: Project, environment: str, release: Stored, person: Person, reason: str | None) -> Evidence:
