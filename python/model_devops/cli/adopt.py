@@ -1,4 +1,4 @@
-"""`adopt`: let an environment take releases from this repository."""
+"""`adopt`: let an environment take releases from this repository (P4)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from pathlib import Path
 import click
 
 from model_devops.cli import output
-from model_devops.cli.options import file_option
+from model_devops.cli.options import file_option, store_option
 from model_devops.cli.seam import Result
 
 
-@click.command(help="Let an environment take releases from this repository.")
+@click.command(help="Let ENVIRONMENT take releases from this repository from now on.")
 @click.argument("environment")
-@click.option("--reason", required=True, help="Why; kept by the environment.")
-@click.option("--as", "as_name", help="Your name.")
 @file_option
-def command(environment: str, reason: str, as_name: str | None, file: Path) -> Result:
-    """Change where an environment's policy comes from (P4)."""
+@store_option
+@click.option("--reason", required=True, help="Why; kept with the environment.")
+def command(environment: str, file: Path, store: str | None, reason: str) -> Result:
+    """Adopt."""
+    from model_devops.deploy.actor import acting
     from model_devops.deploy.notes import adopt
-    from model_devops.policy.person import who
+    from model_devops.deploy.open import open_known
     from model_devops.policy.source import describe, read_policy
     from model_devops.project import open_project
 
-    project = open_project(file)
-    source = read_policy(project, environment, remembered=None, prerelease=False).source
-    before = adopt(project, environment, source, reason, who(project.build, as_name).name)
-    summary = f"{environment} takes releases from {describe(source)}, no longer from {describe(before)}"
-    output.say(summary)
-    return Result(summary, environment=environment)
+    project = open_project(file, store=store)
+    target = open_known(project, environment)
+    policy = read_policy(project, environment, remembered=None, prerelease=False)
+    old, new = adopt(target, environment, policy.source, reason, acting(project.build))
+    summary = f"{project.model.name} {environment} takes releases from {describe(new)}"
+    output.say(output.style(summary, "green") + (f" (before: {describe(old)})" if old != new else ", as before"))
+    return Result(summary, environment=environment, changed=old != new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,39 +11,52 @@ from model_devops.cli import output
 from model_devops.cli.options import file_option, store_option
 from model_devops.cli.seam import Result
 
+if TYPE_CHECKING:
+    from model_devops.deploy.history import Row
 
-@click.command(help="List what ran in an environment, and how often it changes.")
+HEADERS = ["rev", "version", "digest", "what", "status", "who", "when", "why", "proof", "evidence", "ΔV"]
+
+
+@click.command(help="List what ran in ENVIRONMENT, newest first, and how often it changes (ΔV).")
 @click.argument("environment")
 @file_option
 @store_option
 def command(environment: str, file: Path, store: str | None) -> Result:
-    """Show all revisions and ΔV."""
-    from model_devops.deploy.history import history, spoken
+    """History."""
+    from model_devops.deploy.history import history
+    from model_devops.deploy.open import open_known
     from model_devops.project import open_project
 
-    found = history(open_project(file, store=store), environment)
-    rows = [
-        (
-            item.number,
-            item.version or "-",
-            item.action,
-            item.status,
-            (item.release or "")[7:19],
-            item.started[:19].replace("T", " "),
-            item.by or "",
-            spoken(found.delta(item)),
-            ",".join(item.proof),
-            item.reason or item.failure or "",
-        )
-        for item in found.revisions
-    ]
-    headers = ("#", "version", "action", "status", "digest", "started", "by", "ΔV", "proof", "why")
-    output.table(rows, headers)
-    for note in found.notes:
-        output.say(f"{note.action} after revision {note.revision}, by {note.by or 'unknown'}: {note.reason}")
-    pace = found.cadence
-    summary = f"{environment}: {len(pace.promotions)} promotions"
-    if pace.n:
-        summary += f", ΔV median {spoken(pace.median)}, mean {spoken(pace.mean)} (n={pace.n})"
-    output.say(summary)
-    return Result(summary, **found.as_dict())
+    project = open_project(file, store=store)
+    found = history(project.store, environment, open_known(project, environment).revisions())
+    output.table([_cells(row) for row in found.rows], HEADERS)
+    often = found.cadence
+    if often.median is not None:
+        output.say(f"ΔV: median {_span(often.median)}, mean {_span(often.mean)}, n = {often.n}")
+    summary = f"{project.model.name} {environment}: {len(found.rows)} revision(s)"
+    return Result(
+        summary, environment=environment, history=[row.__dict__ for row in found.rows], cadence=often.as_dict()
+    )
+
+
+def _cells(row: Row) -> list[object]:
+    release = row.release.removeprefix("sha256:")[:12] if row.release else None
+    when = (row.when or "").replace("T", " ")[:19]
+    why = (row.why or "")[:60]
+    shown = len(row.evidence) or None
+    proof = ", ".join(row.proof)
+    return [
+        row.revision, row.version, release, row.action, row.status, row.by, when, why, proof, shown, _span(row.delta)
+    ]  # fmt: skip
+
+
+def _span(seconds: float | None) -> str:
+    """Seconds for people: the two largest units."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86400
+    if hours < 1:
+        return f"{int(minutes)} min {int(seconds % 60)} s"
+    return f"{int(hours)} h {int(minutes % 60)} min" if days < 1 else f"{int(days)} d {int(hours % 24)} h"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,43 +11,51 @@ from model_devops.cli import output
 from model_devops.cli.options import file_option, store_option
 from model_devops.cli.seam import Result
 
+if TYPE_CHECKING:
+    from model_devops.deploy.status import Status
 
-@click.command(help="Say what runs where, and whether it still is what was deployed (4 where it is not).")
-@click.argument("environments", nargs=-1)
+
+@click.command(help="Say what runs in ENVIRONMENT, or in all, and whether it still is what was deployed.")
+@click.argument("environment", required=False)
 @file_option
 @store_option
-def command(environments: tuple[str, ...], file: Path, store: str | None) -> Result:
-    """Show one or all environments; ends with 4 (kind `drift`) where what runs differs from the record."""
+def command(environment: str | None, file: Path, store: str | None) -> Result:
+    """Status."""
+    from model_devops.deploy.open import open_known
     from model_devops.deploy.status import status
-    from model_devops.errors import Problem, RefusedError
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
-    found = [status(project, name) for name in environments or sorted(project.model.environments)]
-    rows = [
-        (
-            item.environment,
-            item.revision.version if item.revision and item.revision.version else "-",
-            item.revision.number if item.revision else "",
-            "differs" if item.drift else "ready" if item.observation.ready else "nothing runs",
-            ",".join(item.revision.proof) if item.revision else "",
-            item.observation.detail,
-        )
-        for item in found
-    ]
-    output.table(rows, ("environment", "version", "#", "state", "proof", "detail"))
+    names = [environment] if environment else list(project.model.environments)
+    found = [status(project.store, name, open_known(project, name)) for name in names]
+    output.table([_row(item) for item in found], ["environment", "runs", "revision", "state", "detail"])
     for item in found:
-        for note in item.notes:
-            output.warn(f"{item.environment}: {note}")
-    documents = [item.as_dict() for item in found]
-    problems = [Problem(f"{item.environment}: {line}") for item in found for line in item.drift]
-    if problems:
-        raise RefusedError(
-            f"what runs differs from what was deployed: {problems[0].message}",
-            kind="drift",
-            problems=problems,
-            hint="`model-devops deploy` of the same release proves it again and mends it",
-            details={"environments": documents},
-        )
-    running = [f"{row[0]} {row[1]}" for row in rows]
-    return Result("; ".join(running) or "no environments", environments=documents)
+        for remark in item.remarks:
+            output.warn(f"{item.environment}: {remark}")
+    healthy = all(item.healthy for item in found)
+    shown = ", ".join(f"{item.environment}: {_runs(item)}" for item in found)
+    summary = f"{project.model.name} {shown or 'has no environments'}" + ("" if healthy else " (see warnings)")
+    return Result(summary, healthy=healthy, environments=[_fields(item) for item in found])
+
+
+def _runs(item: Status) -> str:
+    return (item.record.version if item.record else None) or "nothing"
+
+
+def _row(item: Status) -> list[object]:
+    state = "ready" if item.seen.ready else "running" if item.seen.running else "not running"
+    if item.seen.ready and item.record and item.seen.measured == item.record.model:
+        state = "ready, measured"
+    return [item.environment, _runs(item), item.record.number if item.record else None, state, item.seen.detail]
+
+
+def _fields(item: Status) -> dict[str, Any]:
+    from model_devops.deploy.summary import revision_fields
+
+    return {
+        "environment": item.environment,
+        "healthy": item.healthy,
+        "remarks": item.remarks,
+        "revision": revision_fields(item.record),
+        "observed": item.seen.__dict__,
+    }

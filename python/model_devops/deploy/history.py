@@ -1,58 +1,94 @@
-"""What ran in an environment, who brought it and why, on what evidence, and how often it changes (V7, D9)."""
+"""What ran in an environment, from its evidence and the target's own records (D9), and how often it changes (V7)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import cast
 
-import msgspec
-
-from model_devops.deploy.open import open_known
-from model_devops.deploy.revision import Note, Revision
-from model_devops.project import Project
-from model_devops.release.evidence import Evidence
+from model_devops.deploy.revision import Revision
+from model_devops.release.evidence import Deployed, Evidence
+from model_devops.release.store import Store
 from model_devops.versioning.cadence import Cadence, cadence
 
 
 @dataclass(frozen=True)
-class History:
-    """All revisions of one environment, oldest first."""
+class Row:
+    """One revision, as history shows it."""
 
-    environment: str
-    revisions: list[Revision]
-    notes: list[Note]
+    revision: int
+    id: str
+    action: str
+    version: str | None
+    release: str | None
+    status: str
+    by: str | None
+    when: str | None
+    why: str | None
+    proof: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+    """Digests of the statements about it: what it was decided on, and what it came to."""
+    downtime: float | None = None
+    restored: str | None = None
+    delta: float | None = None
+    """ΔV in seconds, where this was a promotion that another one came before (V7)."""
+
+
+@dataclass(frozen=True)
+class History:
+    """An environment's revisions, newest first, and its cadence."""
+
+    rows: list[Row]
     cadence: Cadence
 
-    def delta(self, revision: Revision) -> float | None:
-        """ΔV in seconds of the promotion that this revision was, None for any other."""
-        found = (item.delta for item in self.cadence.promotions if item.revision == revision.number)
-        return next(found, None)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the result document."""
-        revisions = [msgspec.to_builtins(item) | {"deltaSeconds": self.delta(item)} for item in self.revisions]
-        return {
-            "environment": self.environment,
-            "revisions": revisions,
-            "notes": msgspec.to_builtins(self.notes),
-            "cadence": self.cadence.as_dict(),
-        }
+def history(store: Store, environment: str, revisions: list[Revision]) -> History:
+    """Evidence says what was; of what nobody wrote down yet the target's record is shown."""
+    said = [item for item in store.evidence(kind="deployed") if cast(Deployed, item.body).environment == environment]
+    how_often = cadence(said, environment)
+    deltas = {item.revision: item.delta for item in how_often.promotions}
+    rows = {item.id: _from_record(item, said, deltas) for item in revisions}
+    for item in said:
+        body = cast(Deployed, item.body)
+        if body.revision_id not in rows:
+            rows[body.revision_id] = _from_evidence(store, item, body, deltas)
+    return History(sorted(rows.values(), key=lambda row: -row.revision), how_often)
 
 
-def history(project: Project, environment: str) -> History:
-    """The environment's own revisions; ΔV from the deployment evidence of this model's store."""
-    target = open_known(project, environment)
-    place = target.place()
-    evidence: list[Evidence] = project.store.evidence(kind="deployed")
-    notes = place.notes if place else []
-    return History(environment, target.revisions(), notes, cadence(evidence, environment))
+def _from_record(item: Revision, said: list[Evidence], deltas: dict[int, float | None]) -> Row:
+    about = [one for one in said if cast(Deployed, one.body).revision_id == item.id]
+    failed_later = any(cast(Deployed, one.body).status == "proof-failed" for one in about)
+    return Row(
+        revision=item.number,
+        id=item.id,
+        action=item.action,
+        version=item.version,
+        release=item.release,
+        status="proof-failed" if failed_later else item.status,
+        by=item.by,
+        when=item.finished or item.started,
+        why=item.failure or item.reason,
+        proof=item.proof,
+        evidence=[*item.decided_on, *(one.digest for one in about)],
+        downtime=item.downtime,
+        restored=item.restored,
+        delta=deltas.get(item.number) if item.status == "verified" else None,
+    )
 
 
-def spoken(seconds: float | None) -> str:
-    """A duration for people: `42 s`, `3 min`, `5.2 h`, `12.0 d`."""
-    if seconds is None:
-        return ""
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
-        if abs(seconds) < limit:
-            return f"{seconds / size:.0f} {unit}" if size < 3600 else f"{seconds / size:.1f} {unit}"
-    return f"{seconds / 86_400:.1f} d"
+def _from_evidence(store: Store, item: Evidence, body: Deployed, deltas: dict[int, float | None]) -> Row:
+    stored = store.find(item.release)
+    return Row(
+        revision=body.revision,
+        id=body.revision_id,
+        action="rollback" if body.rollback else "deploy",
+        version=stored.version if stored else None,
+        release=item.release,
+        status=body.status,
+        by=body.by,
+        when=body.finished or body.time,
+        why=body.reason,
+        proof=body.proof,
+        evidence=[*body.decided_on, item.digest],
+        restored=body.restored,
+        delta=deltas.get(body.revision) if body.status == "verified" else None,
+    )

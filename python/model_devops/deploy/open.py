@@ -21,7 +21,7 @@ def open_target(model: str, environment: str) -> Target:
 
 
 def open_known(project: Project, environment: str) -> Target:
-    """The same for a name that a person gave. Raises UsageError for one that is neither in model.yaml nor remembered."""
+    """The same for a name that a person gave. UsageError where neither model.yaml nor this machine knows it."""
     target = open_target(project.model.name, environment)
     known = tuple(project.model.environments)
     if environment not in known and target.place() is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from model_devops.adapters.signals import deferred
 from model_devops.deploy import evidence, states
+from model_devops.deploy.deploying import remembered
 from model_devops.deploy.revision import INTERRUPTED, VERIFIED, Revision
 from model_devops.deploy.rollout import Rollout
 from model_devops.errors import BrokenError, ModelDevopsError
-from model_devops.release.standing import is_revoked, rejected
 
 
 def recover(rollout: Rollout) -> None:
@@ -23,7 +23,7 @@ def recover(rollout: Rollout) -> None:
 
 def _finish(rollout: Rollout, left: Revision) -> None:
     """A pending revision that runs, may run here and passes is verified; else what ran before comes back (D6)."""
-    required = _required(rollout)
+    required = remembered(rollout.target, rollout.environment).block.proof
     cause = _obstacle(rollout, left)
     proof: list[str] = []
     if cause is None:
@@ -63,22 +63,17 @@ def _obstacle(rollout: Rollout, left: Revision) -> str | None:
     release = rollout.store.find(left.release)
     if release is None:
         return f"{rollout.store.location} does not know its release"
-    if is_revoked(rollout.store, release.record.identity) or rejected(rollout.store, release):
-        return f"{left.version} was revoked or rejected meanwhile"
-    blocks = states.blocked(rollout.target.revisions(), rollout.target.place())
-    return f"{left.version} is blocked here" if left.release in blocks else None
+    from model_devops.deploy.rollback import unwanted
 
-
-def _required(rollout: Rollout) -> list[str]:
-    place = rollout.target.place()
-    return list((place.policy or {}).get("proof", ["measured"])) if place else []
+    return unwanted(rollout.store, rollout.target, release)
 
 
 def _finish_rejection(rollout: Rollout) -> None:
     """A run that was killed between a rejection and taking the release back is finished here (A3)."""
-    from model_devops.deploy.rollback import rejected_here, take_back
+    from model_devops.deploy.rollback import take_back
+    from model_devops.policy.approval import must_leave
 
     current = states.current(rollout.target.revisions())
-    if current is not None and current.release and rejected_here(rollout.store, current.release, rollout.environment):
+    if current is not None and must_leave(rollout.store, rollout.target) is not None:
         rollout.say(f"{current.version} was rejected here: it is taken back first")
         take_back(rollout, current, "rejected by the user test")

@@ -8,7 +8,7 @@ report, restore exactly what ran before, and say so.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -19,6 +19,7 @@ import msgspec
 from model_devops import faults
 from model_devops.adapters.clock import timestamp
 from model_devops.adapters.signals import deferred
+from model_devops.config.types import Environment
 from model_devops.deploy import evidence, states
 from model_devops.deploy.actor import Actor
 from model_devops.deploy.proof import prove
@@ -30,11 +31,13 @@ from model_devops.release.store import Store, Stored
 
 @dataclass(frozen=True)
 class Ground:
-    """The policy that a step stands on: its source, its block as plain data, and the proof it demands."""
+    """The policy that a step stands on."""
 
     source: Source
-    policy: dict[str, Any] | None
-    proof: list[str]
+    kept: dict[str, Any] | None
+    """The block as read just now, for the environment to remember; None where it stands on what it remembered."""
+    block: Environment
+    """The block to use."""
     note: str | None = None
     policy_read: Any = None
     """What `decide` needs of the policy beyond that."""
@@ -104,17 +107,17 @@ class Rollout:
             before = states.current(self.target.revisions())
             if intent is None:
                 return Outcome(before, before, False, self.notes)
-            if before is not None and self._again(before, intent, ground.proof):
+            if before is not None and self._again(before, intent, ground.block.proof):
                 return Outcome(before, before, False, self.notes)
             return self.roll_out(intent, ground)
 
     def _remember(self, ground: Ground) -> None:
         """Keep the last policy read (P2, D8). The first revision brings the place itself (P4)."""
         place = self.target.place()
-        if place is not None and ground.policy is not None and place.policy != ground.policy:
-            self.target.save_place(msgspec.structs.replace(place, policy=ground.policy))
+        if place is not None and ground.kept is not None and place.policy != ground.kept:
+            self.target.save_place(msgspec.structs.replace(place, policy=ground.kept))
 
-    def _again(self, before: Revision, intent: Intent, required: list[str]) -> bool:
+    def _again(self, before: Revision, intent: Intent, required: Sequence[str]) -> bool:
         """Where the same release runs with the same settings: prove it again (D4). False: roll it out."""
         if intent.release is None or (before.release, before.settings) != (intent.release.digest, intent.settings):
             return False
@@ -138,11 +141,11 @@ class Rollout:
         if self.target.place() is None:
             self.target.save_place(self._first_place(intent, ground))
         self.target.create(revision)
-        return self._attempt(revision, before, ground.proof)
+        return self._attempt(revision, before, ground.block.proof)
 
     def _first_place(self, intent: Intent, ground: Ground) -> Place:
         name = intent.release.record.name if intent.release else ""
-        return Place(model=name, environment=self.environment, source=ground.source, policy=ground.policy)
+        return Place(model=name, environment=self.environment, source=ground.source, policy=ground.kept)
 
     def _draft(self, number: int, intent: Intent) -> Revision:
         release = intent.release
@@ -176,7 +179,7 @@ class Rollout:
             runtime: Path | None = for_release(self.store, release)
             self.target.prepare(revision, release, self.store, runtime)
 
-    def _attempt(self, revision: Revision, before: Revision | None, required: list[str]) -> Outcome:
+    def _attempt(self, revision: Revision, before: Revision | None, required: Sequence[str]) -> Outcome:
         ran = self.target.observe(measure=False).ready
         began = monotonic()
         try:
@@ -196,7 +199,7 @@ class Rollout:
             self.target.prune([verified])
         return Outcome(verified, before, True, self.notes)
 
-    def check(self, revision: Revision, required: list[str], *, wait: bool) -> tuple[str | None, list[str]]:
+    def check(self, revision: Revision, required: Sequence[str], *, wait: bool) -> tuple[str | None, list[str]]:
         """Watch, prove and try a revision that was applied: the first cause against it, and the levels that held."""
         if wait or not revision.release:
             cause = self.target.watch(revision, self.say)

@@ -95,9 +95,11 @@ def _listeners(port: int) -> list[Listener]:
     import psutil
 
     with contextlib.suppress(psutil.AccessDenied):
-        every = psutil.net_connections("tcp")
-        listening = [item for item in every if item.status == psutil.CONN_LISTEN and item.laddr.port == port]
-        return [Listener(item.laddr.ip, item.pid) for item in listening]
+        return [
+            Listener(item.laddr.ip, item.pid)
+            for item in psutil.net_connections("tcp")
+            if item.status == psutil.CONN_LISTEN and item.laddr and item.laddr.port == port
+        ]
     return []
 
 

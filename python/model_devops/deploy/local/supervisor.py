@@ -45,7 +45,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream: BinaryIO = open(path, "ab", buffering=0)
+        self._stream: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  kept open
 
     def write(self, data: bytes) -> None:
         """Append; a full disk loses lines, never the server."""
@@ -53,7 +53,7 @@ class Log:
             if self._stream.tell() + len(data) > LOG_LIMIT:
                 os.replace(self._path, self._path.with_name(self._path.name + ".1"))
                 self._stream.close()
-                self._stream = open(self._path, "ab", buffering=0)
+                self._stream = open(self._path, "ab", buffering=0)  # noqa: SIM115
             self._stream.write(data)
 
     def say(self, text: str) -> None:

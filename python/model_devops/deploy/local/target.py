@@ -125,6 +125,7 @@ class LocalTarget:
 
     def watch(self, revision: Revision, progress: Callable[[str], None]) -> str | None:
         """See `Target.watch`."""
+        progress(f"waiting for {self.environment} to be ready" if revision.release else "waiting for the end")
         if not revision.release:
             return "processes of the server are still there" if self._members() else None
         serve = _serve(revision)

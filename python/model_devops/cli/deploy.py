@@ -1,0 +1,47 @@
+"""`deploy`: roll a release out to an environment and prove what runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from model_devops.cli import output
+from model_devops.cli.options import file_option, reason_option, release_option, store_option
+from model_devops.cli.seam import Result
+
+
+@click.command(help="Roll a release out to ENVIRONMENT and prove what runs.")
+@click.argument("environment")
+@file_option
+@store_option
+@release_option
+@reason_option
+def command(environment: str, file: Path, store: str | None, release: str | None, reason: str | None) -> Result:
+    """Deploy."""
+    from model_devops.building.choose import choose
+    from model_devops.building.summary import release_fields
+    from model_devops.deploy.actor import acting
+    from model_devops.deploy.deploying import Deploy
+    from model_devops.deploy.open import open_target
+    from model_devops.deploy.rollout import Rollout
+    from model_devops.deploy.summary import revision_fields, told
+    from model_devops.project import open_project
+
+    project = open_project(file, store=store)
+    chosen = choose(project, release)
+    target = open_target(project.model.name, environment)
+    rollout = Rollout(target, environment, project.store, acting(project.build, project.commit), output.say)
+    outcome = rollout.run(Deploy(project, environment, chosen, reason))
+    for note in outcome.notes:
+        output.warn(note)
+    summary = told(project.model.name, environment, outcome)
+    output.say(output.style(summary, "green"))
+    return Result(
+        summary,
+        release=release_fields(chosen),
+        revision=revision_fields(outcome.revision),
+        changed=outcome.changed,
+        environment=environment,
+        notes=outcome.notes,
+    )

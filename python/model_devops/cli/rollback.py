@@ -1,0 +1,46 @@
+"""`rollback`: return an environment to an earlier verified release (D8)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from model_devops.cli import output
+from model_devops.cli.options import file_option, reason_option, store_option
+from model_devops.cli.seam import Result
+
+
+@click.command(help="Return ENVIRONMENT to the newest earlier verified release, or to the one named.")
+@click.argument("environment")
+@file_option
+@store_option
+@click.option("--to", metavar="VERSION", help="A release that was verified there, by version or digest.")
+@reason_option
+def command(environment: str, file: Path, store: str | None, to: str | None, reason: str | None) -> Result:
+    """Roll back."""
+    from model_devops.deploy.actor import acting
+    from model_devops.deploy.open import open_known
+    from model_devops.deploy.rollback import Rollback
+    from model_devops.deploy.rollout import Rollout
+    from model_devops.deploy.summary import revision_fields, told
+    from model_devops.project import open_project
+
+    project = open_project(file, store=store)
+    target = open_known(project, environment)
+    rollout = Rollout(target, environment, project.store, acting(project.build, project.commit), output.say)
+    outcome = rollout.run(Rollback(environment, project.store, to, reason))
+    for note in outcome.notes:
+        output.warn(note)
+    summary = told(project.model.name, environment, outcome)
+    output.say(output.style(summary, "green"))
+    if outcome.revision and outcome.revision.replaced_version:
+        replaced = outcome.revision.replaced_version
+        output.say(f"  {replaced} does not come back until: model-devops unblock {environment} --release {replaced}")
+    return Result(
+        summary,
+        revision=revision_fields(outcome.revision),
+        changed=outcome.changed,
+        environment=environment,
+        notes=outcome.notes,
+    )

@@ -1,0 +1,124 @@
+"""What a deploy asks of an environment: a release that satisfies its policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from model_devops.building.recipe import serve_block
+from model_devops.config.types import Environment
+from model_devops.deploy.open import open_target
+from model_devops.deploy.rollout import Ground, Intent
+from model_devops.deploy.target import Target
+from model_devops.errors import RefusedError
+from model_devops.project import Project
+from model_devops.release.store import Store, Stored
+
+if TYPE_CHECKING:
+    from model_devops.policy.conditions import Condition
+
+
+def settings(store: Store, release: Stored, block: Environment) -> dict[str, Any]:
+    """What is applied beside the release's files: its own serve block (B1) and the environment's settings."""
+    serve = serve_block(store, release)
+    if serve is None:
+        raise RefusedError(
+            f"{release.version} says nothing of how it is served",
+            kind="not-served",
+            hint="write `serve:` into model.yaml and build again",
+        )
+    return {
+        "target": block.target,
+        "host": block.host,
+        "port": block.port,
+        "env": dict(block.env),
+        "serve": msgspec.to_builtins(serve),
+    }
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """The wish to run a release in an environment."""
+
+    project: Project
+    environment: str
+    release: Stored
+    reason: str | None = None
+
+    def ground(self, target: Target) -> Ground:
+        """Policy from the protected branch (P1, P2), from the source that the environment keeps (P4)."""
+        from model_devops.policy.source import check_source, read_policy
+
+        place = target.place()
+        prerelease = self.release.record.is_prerelease
+        policy = read_policy(self.project, self.environment, remembered=place, prerelease=prerelease)
+        check_source(place, policy.source, policy.model.moved_from)
+        return Ground(
+            policy.source, msgspec.to_builtins(policy.read), policy.environment, note=policy.note, policy_read=policy
+        )
+
+    def conditions(self, target: Target, ground: Ground) -> list[Condition]:
+        """Every condition of the policy, with what speaks for and against it."""
+        from model_devops.policy.conditions import conditions
+
+        name = self.project.model.name
+        return conditions(
+            self.project,
+            ground.policy_read,
+            self.release,
+            target=target,
+            others=lambda other: open_target(name, other),
+        )
+
+    def decide(self, target: Target, ground: Ground) -> Intent:
+        """See `Wish.decide`."""
+        from model_devops.policy.conditions import refusal
+
+        found = self.conditions(target, ground)
+        refused = refusal(found, self.release, self.environment)
+        if refused is not None:
+            raise refused
+        return self.intent(ground, list(dict.fromkeys(digest for one in found for digest in one.evidence)))
+
+    def intent(self, ground: Ground, decided_on: list[str]) -> Intent:
+        """What would be applied if every condition held."""
+        wanted = settings(self.project.store, self.release, ground.block)
+        return Intent("deploy", self.release, wanted, self.reason, decided_on=decided_on)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The wish that nothing runs in an environment."""
+
+    environment: str
+    reason: str | None = None
+
+    def ground(self, target: Target) -> Ground:
+        """See `remembered`."""
+        return remembered(target, self.environment)
+
+    def decide(self, target: Target, ground: Ground) -> Intent | None:  # noqa: ARG002
+        """See `Wish.decide`."""
+        from model_devops.deploy.states import current
+
+        now = current(target.revisions())
+        if now is None or now.release is None:
+            return None
+        return Intent("stop", None, {}, self.reason)
+
+
+def remembered(target: Target, environment: str) -> Ground:
+    """The policy that the environment read last: what needs no reachable remote stands on it (D8)."""
+    from model_devops.policy.source import kept_policy
+
+    place = target.place()
+    block = kept_policy(place) if place else None
+    if place is None or block is None:
+        raise RefusedError(
+            f"nothing was ever deployed to {environment}",
+            kind="no-revision",
+            hint=f"run `model-devops deploy {environment}`",
+        )
+    return Ground(place.source, None, block)

@@ -1,0 +1,80 @@
+"""What a deploy would change, and which conditions fail: found without changing or recovering anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from model_devops.deploy import states
+from model_devops.deploy.deploying import Deploy
+from model_devops.deploy.revision import PENDING, Revision
+from model_devops.deploy.target import Target
+from model_devops.errors import ModelDevopsError, Problem, RefusedError
+from model_devops.policy.conditions import refusal
+
+if TYPE_CHECKING:
+    from model_devops.policy.conditions import Condition
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The outcome of planning."""
+
+    changes: list[str]
+    problems: list[str]
+    conditions: list[Condition]
+    notes: list[str] = field(default_factory=list)
+    refused: ModelDevopsError | None = None
+
+
+def plan(wish: Deploy, target: Target) -> Plan:
+    """What deploying would do now. Takes no lock and writes nothing."""
+    ground = wish.ground(target)
+    found = wish.conditions(target, ground)
+    revisions = target.revisions()
+    intent = wish.intent(ground, [])
+    current = states.current(revisions)
+    draft = Revision(
+        number=states.next_number(revisions),
+        id="plan",
+        status=PENDING,
+        action="deploy",
+        release=wish.release.digest,
+        version=wish.release.version,
+        settings=intent.settings,
+    )
+    planned = target.plan(draft)
+    refused = refusal(found, wish.release, wish.environment) or _obstacle(planned.problems, wish.environment)
+    notes = [ground.note] if ground.note else []
+    left = states.pending(revisions)
+    if left is not None:
+        notes.append(f"revision {left.number} is pending: the next run on {wish.environment} checks it first")
+    return Plan(changes(current, draft) + planned.changes, planned.problems, found, notes, refused)
+
+
+def _obstacle(problems: list[str], environment: str) -> ModelDevopsError | None:
+    if not problems:
+        return None
+    found = [Problem(text) for text in problems]
+    return RefusedError(f"{environment} can't take it: {problems[0]}", kind="address-taken", problems=found)
+
+
+def changes(current: Revision | None, new: Revision) -> list[str]:
+    """What is different between two revisions, one line each, for people."""
+    before: dict[str, Any] = dict(current.settings) if current else {}
+    runs = current.version if current and current.release else "nothing"
+    found = [] if current and current.release == new.release else [f"release: {runs} → {new.version}"]
+    for name in sorted({*before, *new.settings} - {"serve"}):
+        found += _difference(name, before.get(name), new.settings.get(name))
+    old, serve = before.get("serve") or {}, new.settings.get("serve") or {}
+    for name in sorted({*old, *serve}):
+        found += _difference(f"serve.{name}", old.get(name), serve.get(name))
+    return found
+
+
+def _difference(name: str, old: Any, new: Any) -> list[str]:
+    return [] if old == new or (not old and not new) else [f"{name}: {_shown(old)} → {_shown(new)}"]
+
+
+def _shown(value: Any) -> str:
+    return "none" if value in (None, "", {}, []) else str(value)

@@ -1,0 +1,1 @@
+"""What servers may copy. Nothing of this program imports it."""
