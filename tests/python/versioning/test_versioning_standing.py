@@ -137,8 +137,7 @@ def test_B6_shallow_detached_clone_finds_its_place_on_the_line(repo: Path, bare_
     git("push", "--quiet", "origin", "main", cwd=repo)
     git("config", "uploadpack.allowAnySHA1InWant", "true", cwd=bare_remote)
     clone = tmp_path / "shallow"
-    git("init", "--quiet", str(clone), cwd=tmp_path)
-    git("remote", "add", "origin", f"file://{bare_remote}", cwd=clone)
+    git("clone", "--quiet", "--depth=1", f"file://{bare_remote}", str(clone), cwd=tmp_path)
     git("fetch", "--quiet", "--depth=1", "origin", old, cwd=clone)
     git("checkout", "--quiet", "--detach", old, cwd=clone)
     assert of(clone, JENKINS).claims
