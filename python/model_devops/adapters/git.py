@@ -84,18 +84,18 @@ class Git:
 
     # Running
 
-    def status(self, *args: str, input: str | bytes | None = None, network: bool = False) -> Finished:
+    def status(self, *args: str, input: str | bytes | None = None, network: bool = False) -> Finished:  # noqa: A002
         """Run git and return how it ended, whatever that is."""
         return call(self.root, *args, input=input, network=network)
 
-    def read(self, *args: str, input: str | bytes | None = None, network: bool = False) -> bytes:
+    def read(self, *args: str, input: str | bytes | None = None, network: bool = False) -> bytes:  # noqa: A002
         """Run git and return its output. Raises UsageError, RefusedError or UnreachableError with git's words."""
         finished = self.status(*args, input=input, network=network)
         if finished.code:
             raise failure(finished, network=network)
         return finished.output
 
-    def run(self, *args: str, input: str | bytes | None = None, network: bool = False) -> str:
+    def run(self, *args: str, input: str | bytes | None = None, network: bool = False) -> str:  # noqa: A002
         """As `read`, as text without the last newline."""
         return self.read(*args, input=input, network=network).decode("utf-8", "surrogateescape").removesuffix("\n")
 

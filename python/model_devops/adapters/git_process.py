@@ -83,7 +83,7 @@ class Finished:
 def call(
     folder: Path,
     *args: str,
-    input: str | bytes | None = None,
+    input: str | bytes | None = None,  # noqa: A002
     network: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Finished:
