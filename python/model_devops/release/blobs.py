@@ -188,7 +188,7 @@ class Blobs:
         with open_source(source) as stream:
             before = os.fstat(stream.fileno())
             with self.writer(before.st_size) as writer:
-                while piece := stream.read(CHUNK):
+                for piece in pieces(stream, before.st_size):
                     writer.write(piece)
                     meter.add(len(piece))
                 entry = (writer.hexdigest, writer.size)
@@ -283,6 +283,13 @@ def open_source(source: Path) -> FileIO:
         return open(source, "rb", buffering=0)
     except OSError as error:
         raise _changed(source, f"can't be read any more: {error.strerror}") from error
+
+
+def pieces(stream: FileIO, size: int) -> Iterator[bytes]:
+    """A file in chunks; it ends soon after `size` bytes, also where another process goes on appending."""
+    while size >= 0 and (piece := stream.read(CHUNK)):
+        size -= len(piece)
+        yield piece
 
 
 def check_unchanged(

@@ -73,6 +73,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 class Tested(Body, frozen=True, kw_only=True):
     """A test run's outcome with all that it was decided on (T1–T4)."""
 
+    __test__: ClassVar[bool] = False  # not a test case, whatever its name suggests to pytest
     kind: ClassVar[str] = "tested"
     passed: bool
     commit: str | None = None

@@ -17,7 +17,7 @@ from model_devops import faults
 from model_devops.adapters.files import sync_folder, write_atomic
 from model_devops.errors import RefusedError
 from model_devops.release import index as indexes
-from model_devops.release import tarball_io
+from model_devops.release import statements, tarball_io
 from model_devops.release.blobs import Blobs, Meter, each, gone, writing
 from model_devops.release.evidence import Body, Evidence
 from model_devops.release.index import Index
@@ -228,7 +228,9 @@ class LayoutStore:
                     self._referrers.check(entry)
                 else:
                     self._load(entry["digest"])
-            except (RefusedError, ValueError) as error:
+            except statements.Foreign:
+                continue
+            except (RefusedError, statements.Garbled) as error:
                 found.append(f"{indexes.tag_of(entry) or entry['digest']}: {error}")
         return found
 

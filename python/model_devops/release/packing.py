@@ -161,7 +161,7 @@ def _parse_layer(item: Descriptor) -> Layer:
     title = item["annotations"][TITLE]
     artifact, slash, path = title.partition("/")
     if slash:
-        return Layer(artifact, safe_path(path), item["digest"], item["size"])
+        return Layer(safe_path(artifact), safe_path(path), item["digest"], item["size"])
     return Layer(safe_path(title.removesuffix(".tar")), None, item["digest"], item["size"])
 
 

@@ -54,9 +54,7 @@ def _block(name: bytes, size: int, kind: bytes) -> bytes:
         kind,
         bytes(100),
         b"ustar\x0000",
-        bytes(64),
-        b"0000000\0" * 2,
-        bytes(167),
+        bytes(64 + 16 + 167),
     )
     block = b"".join(fields)
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]

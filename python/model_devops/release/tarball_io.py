@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from model_devops.release import tarball
-from model_devops.release.blobs import CHUNK, Blobs, Meter, Writer, check_unchanged, differs, open_source
+from model_devops.release.blobs import CHUNK, Blobs, Meter, Writer, check_unchanged, differs, open_source, pieces
 from model_devops.release.packing import Entry, Layer, path_order, safe_path
 
 Sink = Callable[[str, int], Callable[[bytes], object]]
@@ -51,7 +51,7 @@ def _append(out: _Buffered, name: str, source: Path, known: Entry | None, meter:
         before = os.fstat(stream.fileno())
         out.write(tarball.header(name, before.st_size))
         sha256, size = hashlib.sha256(), 0
-        while piece := stream.read(CHUNK):
+        for piece in pieces(stream, before.st_size):
             sha256.update(piece)
             size += len(piece)
             out.write(piece)

@@ -1,0 +1,117 @@
+"""A full disk and a read-only store end in plain words and leave nothing half (real file systems)."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model_devops.release.layout import LayoutStore
+from release_samples import LAYOUT, built, record_for, some_sources
+
+INSIDE = """
+import subprocess, sys
+from pathlib import Path
+from release_samples import LAYOUT, built, record_for, some_sources, write_files
+from model_devops.errors import ModelDevopsError
+from model_devops.release.layout import LayoutStore
+
+mount, work = Path(sys.argv[1]), Path(sys.argv[2])
+
+def ending(action):
+    try:
+        return action()
+    except ModelDevopsError as error:
+        return f"{int(error.code)} {error.kind}: {error.message} -- {error.hint}"
+
+sources = some_sources(work)
+store = LayoutStore(mount / "store")
+"""
+FULL = """
+big = {"model": write_files(work / "big", {"weights.bin": bytes(8 << 20)})}
+many = {"dataset": write_files(work / "many", {str(n): bytes(50_000) for n in range(100)})}
+print(ending(lambda: store.put_files(big, LAYOUT)))
+print(ending(lambda: store.put_files(many, LAYOUT)))
+left = sorted(path.name for path in mount.rglob("*") if path.is_file())
+print(left)
+stored = store.name(store.put_files(sources, LAYOUT), record_for(sources))
+(mount / "filler").write_bytes(b"")
+with open(mount / "filler", "ab", buffering=0) as filler:
+    try:
+        while True:
+            filler.write(bytes(4096))
+    except OSError:
+        pass
+print(ending(lambda: store.add_evidence(stored.digest, built())))
+print(ending(lambda: store.materialise(stored, mount / "out")))
+(mount / "filler").unlink()
+print(sorted(path.name for path in mount.iterdir()))
+store.add_evidence(stored.digest, built())
+print(store.verify(stored), store.problems(), len(store.evidence()))
+"""
+READ_ONLY = """
+stored = store.name(store.put_files(sources, LAYOUT), record_for(sources))
+subprocess.run(["mount", "-o", "remount,ro", "none", str(mount)], check=True)
+store = LayoutStore(mount / "store")
+print(ending(lambda: store.put_files(sources, LAYOUT)))
+print(ending(lambda: store.add_evidence(stored.digest, built())))
+print(ending(lambda: store.materialise(stored, mount / "out")))
+store.materialise(store.find("1.0.0"), work / "out")
+print(store.verify(stored), (work / "out" / "train.py").read_text())
+"""
+
+
+def on_small_disk(tmp_path: Path, script: str) -> list[str]:
+    """Run a script with a file system of 4 MiB of its own; returns its lines."""
+    mount, work = tmp_path / "mount", tmp_path / "work"
+    mount.mkdir()
+    work.mkdir()
+    shell = f"mount -t tmpfs -o size=4m none '{mount}' && exec \"$@\""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", shell, "sh"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*command, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("this machine lets nobody make a mount namespace")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command += [sys.executable, "-c", INSIDE + script, str(mount), str(work)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half(tmp_path: Path) -> None:
+    big, many, left, evidence, out, after, verified = on_small_disk(tmp_path, FULL)
+    for line in (big, many, evidence, out):
+        assert line.startswith("8 disk-full: the disk is full")
+        assert "free " in line
+        assert str(tmp_path / "mount") in line
+    assert left == "['.lock', 'index.json', 'oci-layout']"
+    assert after == "['store']"
+    assert verified == "[] [] 1"
+
+
+def test_a_read_only_store_can_be_read_and_says_that_it_can_not_be_written(tmp_path: Path) -> None:
+    put, evidence, out, *read = on_small_disk(tmp_path, READ_ONLY)
+    for line in (put, evidence, out):
+        assert line.startswith("2 read-only: ")
+        assert str(tmp_path / "mount") in line
+    assert read == ["[] print()", ""]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_the_right_to_write_is_said(tmp_path: Path) -> None:
+    from model_devops.errors import UsageError
+
+    sources = some_sources(tmp_path / "work")
+    store = LayoutStore(tmp_path / "store")
+    stored = store.name(store.put_files(sources, LAYOUT), record_for(sources))
+    store.blobs.folder.chmod(0o555)
+    try:
+        with pytest.raises(UsageError) as refused:
+            LayoutStore(store.folder).add_evidence(stored.digest, built())
+    finally:
+        store.blobs.folder.chmod(0o755)
+    assert refused.value.kind == "read-only"
