@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -170,5 +169,4 @@ def _literal_user(text: str) -> bool:
 
 def _shown(address: str) -> str:
     """An address without what may be a credential in it."""
-    parts = urlsplit(address) if "://" in address else None
-    return address if parts is None else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return re.sub(r"://[^/\s?#]*@", "://", address)
