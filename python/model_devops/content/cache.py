@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,17 +59,23 @@ class Cache:
             ).fetchone()
         return str(row[0]) if row else None
 
-    def put(self, hashed: list[tuple[Path, str]]) -> None:
-        """Remember those that have been at rest for long enough."""
-        limit = time.time_ns() - YOUNG
-        rows = []
-        for path, sha256 in hashed:
-            with contextlib.suppress(OSError):
-                status = os.stat(path, follow_symlinks=False)
-                if max(status.st_mtime_ns, status.st_ctime_ns) < limit:
-                    rows.append((_key(path), _print(status), sha256))
+    def put(self, hashed: list[tuple[Path, os.stat_result, str]], started: int) -> None:
+        """Remember files with the status that they had when they were read.
+
+        Only those that had been at rest for long enough when the hashing began (`started`, in ns of the clock).
+        """
+        limit = started - YOUNG
+        rows = [
+            (_key(path), _print(status), sha256)
+            for path, status, sha256 in hashed
+            if max(status.st_mtime_ns, status.st_ctime_ns) < limit
+        ]
         with _tolerant(), self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)", rows)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -28,38 +30,64 @@ def hash_files(files: Mapping[str, Path], progress: Progress | None = None, *, c
     """
     from model_devops.content.cache import Cache
 
+    started = time.time_ns()
     cache = Cache.open() if cached else None
     found: dict[str, Entry] = {}
-    todo: list[tuple[int, str, Path]] = []
+    todo: list[_Todo] = []
     for name, path in files.items():
         status = _stat(path)
         known = cache.get(path, status) if cache else None
         if known:
             found[name] = (known, status.st_size)
         else:
-            todo.append((status.st_size, name, path))
-    found.update(_hash_all(todo, progress))
+            todo.append((name, path, status))
+    found.update(_hash_all(todo, _one_at_a_time(progress)))
     if cache:
-        cache.put([(path, found[name][0]) for _, name, path in todo])
+        cache.put([(path, status, found[name][0]) for name, path, status in todo], started)
+        cache.close()
     return {name: found[name] for name in files}
 
 
-def _hash_all(todo: list[tuple[int, str, Path]], progress: Progress | None) -> dict[str, Entry]:
-    big = sorted((item for item in todo if item[0] >= BIG), key=lambda item: -item[0])
-    found = {name: hash_file(path, progress) for size, name, path in todo if size < BIG}
+_Todo = tuple[str, Path, os.stat_result]
+
+
+def _hash_all(todo: list[_Todo], progress: Progress | None) -> dict[str, Entry]:
+    """Each of the files; refuses one that is no longer what it was when its status was taken."""
+    big = sorted((item for item in todo if item[2].st_size >= BIG), key=lambda item: -item[2].st_size)
+    found = {item[0]: _hash_one(item, progress) for item in todo if item[2].st_size < BIG}
     if len(big) > 1:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            entries = pool.map(lambda item: hash_file(item[2], progress), big)
-            found.update(zip((name for _, name, _ in big), entries, strict=True))
+            entries = pool.map(lambda item: _hash_one(item, progress), big)
+            found.update(zip((item[0] for item in big), entries, strict=True))
     else:
-        found.update({name: hash_file(path, progress) for _, name, path in big})
+        found.update({item[0]: _hash_one(item, progress) for item in big})
     return found
 
 
-def hash_file(path: Path, progress: Progress | None = None) -> Entry:
-    """SHA-256 and size of one file, never through a symlink."""
+def _hash_one(item: _Todo, progress: Progress | None) -> Entry:
+    return hash_file(item[1], progress, item[2])
+
+
+def _one_at_a_time(progress: Progress | None) -> Progress | None:
+    """Threads report in turn."""
+    if progress is None:
+        return None
+    lock = threading.Lock()
+
+    def report(count: int) -> None:
+        with lock:
+            progress(count)
+
+    return report
+
+
+def hash_file(path: Path, progress: Progress | None = None, expected: os.stat_result | None = None) -> Entry:
+    """SHA-256 and size of one file, never through a symlink.
+
+    Refuses (4, kind `changed`) where it changes while it is read, or since the status that is `expected`.
+    """
     hasher, size = hashlib.sha256(), 0
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
@@ -67,6 +95,7 @@ def hash_file(path: Path, progress: Progress | None = None) -> Entry:
         raise _unreadable(path, error) from error
     try:
         before = os.fstat(handle)
+        expected = expected or before
         buffer = bytearray(min(_BUFFER, before.st_size + 1))
         view = memoryview(buffer)
         while count := os.readv(handle, [buffer]):
@@ -79,11 +108,17 @@ def hash_file(path: Path, progress: Progress | None = None) -> Entry:
         raise _unreadable(path, error) from error
     finally:
         os.close(handle)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
+    if not _same(expected, after) or size != after.st_size:
         raise RefusedError(
             f"{path} changed while it was read", kind="changed", hint="let nothing write there, then rerun"
         )
     return hasher.hexdigest(), size
+
+
+def _same(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether it is the same file with the same content. Not by ctime: a second link to it changes that."""
+    fields = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
+    return all(getattr(before, field) == getattr(after, field) for field in fields)
 
 
 def _stat(path: Path) -> os.stat_result:
