@@ -20,8 +20,9 @@ def policy_branch(project: Project) -> Callable[[str], str | None]:
 
         for path in (project.path, project.model.moved_from):
             data = project.git.show(commit, path) if path else None
-            if data is not None:
-                return loads(data, f"{commit[:12]}:{path}").model.release_branch
+            model = loads(data, f"{commit[:12]}:{path}").model if data is not None else None
+            if model is not None and model.name == project.model.name:
+                return model.release_branch
         return None
 
     return read

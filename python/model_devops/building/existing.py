@@ -13,7 +13,8 @@ from model_devops.release.record import Reason, Record
 from model_devops.release.standing import latest
 from model_devops.release.store import PackedFiles, Store, Stored
 from model_devops.versioning.known import Final, Known, combined, known
-from model_devops.versioning.standing import Late, late, superseded
+from model_devops.versioning.prerelease import origin
+from model_devops.versioning.standing import Late, Standing, late, superseded
 from model_devops.versioning.tags import known_tags
 
 if TYPE_CHECKING:
@@ -95,12 +96,14 @@ def reverted(known_now: Known, product: Product, passed: Passed) -> list[Reason]
     return []
 
 
-def same_prerelease(project: Project, given: Given, branch: str | None) -> Stored | None:
-    """The pre-release that this branch made of equal inputs, its bytes in reach (B8)."""
+def same_prerelease(project: Project, given: Given, standing_now: Standing) -> Stored | None:
+    """The pre-release that this branch or pull request made of equal inputs, its bytes in reach (B8)."""
+    made_by = origin(standing_now.branch, standing_now.pull_request)
     for stored in reversed(project.store.releases()):
         record: Record = stored.record
-        equal = record.is_prerelease and record.branch == branch and record.inputs == given.inputs
-        if equal and project.store.has_bytes(stored):
+        if not record.is_prerelease or record.inputs != given.inputs:
+            continue
+        if stored.version.partition("-")[2].rpartition(".")[0] == made_by and project.store.has_bytes(stored):
             return stored
     return None
 

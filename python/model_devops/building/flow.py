@@ -202,7 +202,7 @@ class Building:
     def _prerelease(self, given: Given, standing_now: Standing) -> tuple[Stored, bool]:
         """A pre-release of this branch: stored, testable, never tagged, never ordered (B8)."""
         if not self.options.force:
-            same = existing.same_prerelease(self.project, given, standing_now.branch)
+            same = existing.same_prerelease(self.project, given, standing_now)
             if same:
                 return same, False
         stored = self.project.store.releases()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from fnmatch import fnmatch
+
 from model_devops.building.inputs import Given
-from model_devops.config.views import runtime_block, train_commands
+from model_devops.config.views import artifact_patterns, runtime_block, train_commands
 from model_devops.errors import Problem, RefusedError
 from model_devops.project import Project
 
@@ -18,7 +21,13 @@ def differences(project: Project, given: Given, *, params_replaced: bool) -> tup
         return [], []
     files = _artifact_files(project, given, params_replaced)
     everything = {path for paths in files.values() for path in paths} | {project.path}
-    problems = [Problem("differs from the commit", file=path) for path in sorted(everything & set(git.changed_files()))]
+    changed = set(git.changed_files())
+    problems = [Problem("differs from the commit", file=path) for path in sorted(everything & changed)]
+    problems += [
+        Problem("is in the commit, and not here", file=path)
+        for path in sorted(changed - everything)
+        if _is_missing(project, path, params_replaced)
+    ]
     watched = {path for name in ("code", "params") for path in files.get(name, ())} | {project.path}
     for path in sorted(git.untracked_not_ignored(watched)):
         problems.append(Problem("is not in git", file=path, hint=f"git add {path}"))
@@ -37,6 +46,25 @@ def _artifact_files(project: Project, given: Given, params_replaced: bool) -> di
     if runtime:
         artifacts.setdefault("runtime", {project.in_repository(project.folder / runtime.file)})
     return artifacts
+
+
+def _is_missing(project: Project, path: str, params_replaced: bool) -> bool:
+    """Whether a changed path is an artifact's file that was deleted here: no collected file shows that."""
+    assert project.git is not None
+    file = project.git.root / path
+    if os.path.lexists(file):
+        return False
+    patterns = dict(artifact_patterns(project.model))
+    for name, left_out in (("model", bool(train_commands(project.model))), ("params", params_replaced)):
+        if left_out:
+            patterns.pop(name, None)
+    relative = os.path.relpath(file, project.folder).replace(os.sep, "/")
+    return any(_names(pattern, relative) for names in patterns.values() for pattern in names)
+
+
+def _names(pattern: str, path: str) -> bool:
+    plain = os.path.normpath(pattern).replace(os.sep, "/")
+    return plain in (".", path) or path.startswith(plain + "/") or fnmatch(path, pattern)
 
 
 def refuse_different(problems: list[Problem]) -> None:

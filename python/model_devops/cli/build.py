@@ -34,6 +34,8 @@ def command(
     from model_devops.building.summary import release_fields
     from model_devops.project import open_project
 
+    if at_least and not (reason and reason.strip()):
+        raise click.UsageError("--at-least needs a --reason, which is recorded")
     project = open_project(file, store=store)
     options = Options(prerelease, force, parse(params), at_least, reason)
     outcome = Building(project, options).run()

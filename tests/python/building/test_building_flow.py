@@ -80,6 +80,51 @@ def test_B6_a_dirty_tree_is_refused_and_can_be_built_as_a_prerelease(mini):
     assert not mini.git("tag", "--list")
 
 
+def test_B6_a_deleted_tracked_file_is_refused(mini):
+    mini.commit(**{"data__more.csv": "1\n"})
+    (mini.folder / "data" / "more.csv").unlink()
+    refused = mini.build()
+    assert (refused["code"], refused["error"]["kind"]) == (4, "dirty")
+    assert [item["file"] for item in refused["error"]["problems"]] == ["data/more.csv"]
+
+
+def test_V1_a_person_raises_the_level_with_a_reason_only(mini):
+    mini.build()
+    mini.commit(**{"params.yaml": "seed: 7\n"})
+    assert mini.build("--at-least", "major")["code"] == 2
+    assert mini.trainings == 1
+    raised = mini.build("--at-least", "major", "--reason", "a new sensor")
+    assert raised["version"] == "2.0.0", raised["err"]
+
+
+def test_S6_a_build_that_yields_a_revoked_identity_is_refused(mini):
+    mini.build()
+    assert mini.run("release", "revoke", "1.0.0", "--reason", "leaked data")["code"] == 0
+    again = mini.build()
+    assert (again["code"], again["error"]["kind"]) == (4, "revoked"), again["err"]
+
+
+def test_V6_a_name_that_another_model_yaml_uses_is_refused(mini):
+    mini.build()
+    mini.git("mv", "model.yaml", "other.yaml")
+    mini.commit("moved")
+    taken = mini.build("-f", "other.yaml")
+    assert (taken["code"], taken["error"]["kind"]) == (4, "name-taken")
+    mini.commit(**{"other.yaml": (mini.folder / "other.yaml").read_text() + "moved_from: model.yaml\n"})
+    assert mini.build("-f", "other.yaml")["code"] == 0
+
+
+def test_B9_a_later_step_takes_what_this_build_url_built(mini):
+    jenkins = {"JENKINS_URL": "http://ci/", "BUILD_URL": "http://ci/job/1/", "BRANCH_NAME": "main"}
+    first = mini.build("--param", "seed=2", **jenkins)
+    second = mini.build("--param", "seed=3")
+    assert (first["version"], second["version"]) == ("1.0.0", "1.0.1"), second["err"]
+    undecided = mini.run("test")
+    assert (undecided["code"], undecided["error"]["kind"]) == (4, "several-built")
+    tested = mini.run("test", **jenkins)
+    assert tested["release"]["version"] == "1.0.0", tested["err"]
+
+
 def test_B8_detached_head_without_remote_makes_a_prerelease_once(mini):
     mini.git("checkout", "-q", "--detach")
     first, second = mini.build(), mini.build()
