@@ -30,10 +30,11 @@ def approve(
     evidence = project.store.evidence(release.digest)
     accept = accepts(policy.approvals)
     problems = _ended(project, release, accept)
+    unfit = [objection(approval, person, project, release) for approval in policy.approvals]
+    if unfit and all(unfit):  # where several are asked, others may give theirs (P3)
+        problems += [text for text in unfit if text]
     seen: Revision | None = None
     for approval in policy.approvals:
-        unfit = objection(approval, person, project, release)
-        problems += [unfit] if unfit else []
         if approval.after:
             found, problem = _seen(approval, policy, release, evidence, others, accept, reason)
             seen, problems = found or seen, problems + ([problem] if problem else [])

@@ -26,9 +26,7 @@ class Policy:
     name: str
     """The environment's."""
     environment: Environment
-    """The block to use: its policy fields from the source, further tightened by the administrator (P1, P3)."""
-    read: Environment
-    """The block as it is at the source: what the environment remembers (`Place.policy`)."""
+    """The block to use, and to remember: policy from the source, tightened by the administrator (P1, P3)."""
     approvals: tuple[Approval, ...]
     """What approvals must fulfil, model.yaml's and the administrator's; every one of them."""
     model: Model
@@ -119,7 +117,7 @@ def _policy(
     here = project.model.environments.get(name)
     if block.prereleases and here is not None:  # the other settings are the checkout's (P1)
         block = msgspec.structs.replace(block, env=here.env)
-    return Policy(name, block, read, _approvals(read, rules), model, source, commit, line, note)
+    return Policy(name, block, _approvals(read, rules), model, source, commit, line, note)
 
 
 def _approvals(read: Environment | None, rules: list[Rule]) -> tuple[Approval, ...]:

@@ -145,7 +145,7 @@ def test_P2_unreachable_is_8(world, offline):
 def remembered(world, environment, **changes):
     """What the environment keeps of a policy that it read."""
     policy = world.policy(environment, prerelease=True)
-    block = msgspec.structs.replace(policy.read, **changes)
+    block = msgspec.structs.replace(policy.environment, **changes)
     return Place(model="digits", environment=environment, source=policy.source, policy=msgspec.to_builtins(block))
 
 
