@@ -56,7 +56,11 @@ class Deploy:
         policy = read_policy(self.project, self.environment, remembered=place, prerelease=prerelease)
         check_source(place, policy.source, policy.model.moved_from)
         return Ground(
-            policy.source, msgspec.to_builtins(policy.read), policy.environment, note=policy.note, policy_read=policy
+            policy.source,
+            msgspec.to_builtins(policy.environment),
+            policy.environment,
+            note=policy.note,
+            policy_read=policy,
         )
 
     def conditions(self, target: Target, ground: Ground) -> list[Condition]:

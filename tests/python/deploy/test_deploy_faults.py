@@ -1,0 +1,129 @@
+"""Runs that are killed, servers and supervisors that are, and signals (D2, D3, D6, D9)."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from model_devops import faults
+from served import of_home, until
+
+POINTS = [point for point in faults.POINTS if point.split(".")[0] in ("revision", "rollout", "local")]
+RESTORING = ("rollout.before-restore", "rollout.after-restore")
+
+
+def ok(result: dict) -> dict:
+    assert result["code"] == 0, result["err"]
+    return result
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_D6_a_rollout_killed_anywhere_is_followed_by_one_that_succeeds(served, point):
+    served.release()
+    ok(served.run("deploy", "test"))
+    bad = point in RESTORING
+    second = served.release("seed: 2\ncrash: 1\n" if bad else "seed: 2\n")
+    killed = served.run("deploy", "test", "--release", second, MODEL_DEVOPS_CRASH_AT=point)
+    assert killed["code"] == -signal.SIGKILL, f"{point} was not hit: {killed['err']}"
+    again = served.run("deploy", "test", "--release", second)
+    assert again["code"] == (5 if bad else 0), again["err"]
+    runs = "1.0.0" if bad else second
+    assert served.get("/env")["MODEL_DEVOPS_VERSION"] == runs
+    assert "pending" not in [item["status"] for item in served.revisions()]
+    told = ok(served.run("status", "test"))
+    assert told["healthy"], told["warnings"]
+    known = ok(served.run("history", "test"))["history"]
+    written = [row for row in known if row["evidence"]]
+    assert len(written) == len(served.revisions()), "D9: what the killed run did not say is added"
+
+
+def start_deploy(served) -> subprocess.Popen:
+    command = [sys.executable, "-m", "model_devops", "deploy", "test"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=served.folder, **quiet)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_during_a_rollout_brings_back_what_ran(served, number, code):
+    first = served.release()
+    ok(served.run("deploy", "test"))
+    served.release("seed: 2\nnotready: 1\n")
+    with start_deploy(served) as process:
+        until(lambda: len(served.revisions()) == 2 and served.run_state()["revision"] == 2)
+        process.send_signal(number)
+        assert process.wait(30) == code
+    assert served.get("/env")["MODEL_DEVOPS_VERSION"] == first
+    assert served.revisions()[-1]["status"] == "interrupted"
+    assert served.revisions()[-1]["restored"] == first
+
+
+def test_D3_a_stopped_holder_keeps_its_lock_and_finishes_when_it_wakes(served):
+    served.commit(**{"model.yaml": (served.folder / "model.yaml").read_text().replace("20s", "3s")})
+    served.release("seed: 1\nnotready: 1\n")
+    with start_deploy(served) as process:
+        until(served.revisions)
+        process.send_signal(signal.SIGSTOP)
+        assert served.run("stop", "test")["code"] == 7
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(30) == 5
+
+
+def test_a_verified_server_that_crashes_is_started_again(served):
+    served.release()
+    ok(served.run("deploy", "test"))
+    before = served.run_state()["server"]["pid"]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: served.run_state()["restarts"] == 1 and served.answers())
+    assert served.run_state()["server"]["pid"] != before
+    assert ok(served.run("status", "test"))["healthy"]
+
+
+def test_a_killed_supervisor_leaves_no_server_unnoticed(served, home):
+    served.release()
+    ok(served.run("deploy", "test"))
+    state = served.run_state()
+    os.kill(state["supervisor"]["pid"], signal.SIGKILL)
+    until(lambda: not psutil.pid_exists(state["supervisor"]["pid"]) or not served.answers())
+    again = ok(served.run("deploy", "test"))
+    assert again["changed"]
+    assert ok(served.run("status", "test"))["healthy"]
+    assert len([process for process in of_home(home) if process.pid in (state["server"]["pid"],)]) == 0
+
+
+def test_stale_records_of_processes_are_not_trusted(served):
+    served.release()
+    ok(served.run("deploy", "test"))
+    ok(served.run("stop", "test"))
+    path = served.state() / "run" / "state.json"
+    text = path.read_text()
+    old = served.run_state()["server"]["pid"]
+    path.write_text(text.replace(str(old), str(os.getpid())))  # a number that somebody else has now
+    ok(served.run("deploy", "test"))
+    assert served.answers()
+
+
+def test_the_whole_group_ends_with_the_server(served, home):
+    model = (
+        (served.folder / "model.yaml")
+        .read_text()
+        .replace("command: exec ", "command: sleep 300 & setsid sleep 300 & exec ")
+    )
+    served.commit(**{"model.yaml": model})
+    served.release()
+    ok(served.run("deploy", "test"))
+    assert len(of_home(home)) >= 4
+    ok(served.run("stop", "test"))
+    assert not of_home(home)
+
+
+def test_D9_the_next_run_adds_evidence_that_could_not_be_written(served):
+    served.release()
+    killed = served.run("deploy", "test", MODEL_DEVOPS_CRASH_AT="rollout.after-verified")
+    assert killed["code"] == -signal.SIGKILL
+    assert ok(served.run("history", "test"))["history"][0]["status"] == "verified", "the target's word"
+    ok(served.run("deploy", "test"))
+    assert ok(served.run("history", "test"))["cadence"]["n"] == 0
+    assert ok(served.run("history", "test"))["history"][0]["evidence"]

@@ -1,0 +1,134 @@
+"""Going back, staying back, and stopping (D8, A3, S6, V7)."""
+
+from served import of_home
+
+
+def ok(result: dict) -> dict:
+    assert result["code"] == 0, result["err"]
+    return result
+
+
+def version_that_runs(served, environment="test") -> str:
+    return served.get("/env", environment)["MODEL_DEVOPS_VERSION"]
+
+
+def two(served) -> tuple[str, str]:
+    first = served.release()
+    ok(served.run("deploy", "test"))
+    second = served.release("seed: 2\n")
+    ok(served.run("deploy", "test"))
+    return first, second
+
+
+def test_D8_rollback_is_a_new_revision_and_blocks_what_it_replaced_until_unblock(served):
+    first, second = two(served)
+    back = ok(served.run("rollback", "test", "--reason", "worse on night shifts"))
+    assert version_that_runs(served) == first
+    assert (back["revision"]["number"], back["revision"]["replacedVersion"]) == (3, second)
+    refused = served.run("deploy", "test", "--release", second)
+    assert refused["code"] == 4, refused["err"]
+    nothing = served.run("rollback", "test")
+    assert (nothing["code"], nothing["error"]["kind"]) == (4, "no-rollback")
+    assert served.run("unblock", "test")["code"] == 2, "a reason is asked for"
+    ok(served.run("unblock", "test", "--reason", "it was the camera"))
+    ok(served.run("deploy", "test", "--release", second))
+    assert version_that_runs(served) == second
+    ok(served.run("rollback", "test", "--to", first))
+    assert served.run("deploy", "test", "--release", second)["code"] == 4, "blocked again by the later rollback"
+
+
+def test_D8_rollback_needs_no_git_remote_and_no_model_yaml_environment(served):
+    first, _ = two(served)
+    served.git("remote", "add", "origin", "/nowhere/at-all.git")
+    served.git("config", "model-devops.store", "kept")
+    served.git("remote", "remove", "origin")
+    served.git("config", "--unset", "model-devops.store")
+    ok(served.run("rollback", "test"))
+    assert version_that_runs(served) == first
+
+
+def test_D8_a_named_release_that_was_never_verified_there_is_refused(served):
+    two(served)
+    refused = served.run("rollback", "test", "--to", "9.9.9")
+    assert (refused["code"], refused["error"]["kind"]) == (4, "not-verified-here")
+    assert "1.0.0" in refused["error"]["hint"]
+
+
+def test_B1_rollback_runs_the_old_bytes_with_the_old_command(served):
+    served.release()
+    ok(served.run("deploy", "test"))
+    model = (served.folder / "model.yaml").read_text().replace("exec ", "NEW_COMMAND=1 exec ")
+    served.commit(**{"model.yaml": model})
+    served.release("seed: 2\n")
+    ok(served.run("deploy", "test"))
+    assert "NEW_COMMAND" in served.get("/env")
+    ok(served.run("rollback", "test"))
+    assert "NEW_COMMAND" not in served.get("/env")
+
+
+def test_D8_a_revoked_release_is_no_way_back(served):
+    first, _ = two(served)
+    ok(served.run("release", "revoke", first, "--reason", "licence"))
+    refused = served.run("rollback", "test")
+    assert refused["code"] == 4
+    assert "revoked" in refused["error"]["problems"][0]["message"]
+
+
+def test_S6_status_says_that_what_runs_is_revoked(served):
+    version = served.release()
+    ok(served.run("deploy", "test"))
+    ok(served.run("release", "revoke", version, "--reason", "licence"))
+    assert "test: its release is revoked" in ok(served.run("status"))["warnings"]
+
+
+def test_D5_a_revoked_release_comes_back_and_the_result_says_so(served):
+    version = served.release()
+    ok(served.run("deploy", "test"))
+    ok(served.run("release", "revoke", version, "--reason", "licence"))
+    served.release("seed: 2\ncrash: 1\n")
+    failed = served.run("deploy", "test")
+    assert failed["code"] == 5, failed["err"]
+    assert f"{version} runs again although it was revoked" in failed["error"]["message"]
+    assert version_that_runs(served) == version
+
+
+def test_A3_a_rejected_release_is_taken_back(served):
+    first, second = two(served)
+    done = ok(served.run("approve", "test", "--release", second, "--reject", "--reason", "slow", "--as", "Ada"))
+    assert done, "recorded"
+    assert version_that_runs(served) == first
+    assert served.run("deploy", "test", "--release", second)["code"] == 4
+
+
+def test_A3_a_run_killed_after_the_rejection_is_finished_by_the_next_one(served):
+    version = served.release()
+    ok(served.run("deploy", "test"))
+    arguments = ("approve", "test", "--release", version, "--reject", "--reason", "slow", "--as", "Ada")
+    assert served.run(*arguments, MODEL_DEVOPS_CRASH_AT="approve.after-rejected")["code"] == -9
+    assert served.answers()
+    served.run("deploy", "test", "--release", version)
+    assert not served.answers(), "there is nothing to go back to, so nothing runs"
+    assert served.revisions()[-1]["action"] == "stop"
+
+
+def test_D2_stop_is_a_revision_and_stopping_twice_is_none(served, home):
+    version = served.release()
+    ok(served.run("deploy", "test"))
+    assert ok(served.run("stop", "test", "--reason", "moved"))["changed"]
+    assert not of_home(home)
+    assert not ok(served.run("stop", "test"))["changed"]
+    assert [item["action"] for item in served.revisions()] == ["deploy", "stop"]
+    assert ok(served.run("status", "test"))["healthy"]
+    ok(served.run("rollback", "test"))
+    assert version_that_runs(served) == version
+
+
+def test_V7_history_shows_the_time_between_promotions(served):
+    two(served)
+    ok(served.run("rollback", "test"))
+    told = ok(served.run("history", "test"))
+    rows = told["history"]
+    assert [row["action"] for row in rows] == ["rollback", "deploy", "deploy"]
+    assert rows[1]["delta"] > 0
+    assert (rows[0]["delta"], rows[2]["delta"], told["cadence"]["n"]) == (None, None, 1)
+    assert rows[1]["downtime"] > 0
