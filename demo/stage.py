@@ -50,11 +50,14 @@ class Answer:
     told: str
 
     @property
-    def message(self) -> str:
-        """The error's message with its problems, in one text."""
-        error = self.document.get("error") or {}
-        problems = [problem["message"] for problem in error.get("problems", [])]
-        return "\n".join([error.get("message", ""), *problems])
+    def lines(self) -> list[str]:
+        """What it came to, in a few lines: the summary, why a release got its version, what stood in the way."""
+        summary = str(self.document.get("summary") or self.told.strip())
+        if self.code == 0:
+            reasons = (self.document.get("release") or {}).get("reasons", []) if self.document.get("new") else []
+            return [summary, *(f"{reason['level']}: {reason['text']}" for reason in reasons)]
+        problems = (self.document.get("error") or {}).get("problems", [])
+        return [f"[{self.code}] {summary}", *(f"- {problem['message']}" for problem in problems)]
 
     @property
     def version(self) -> str:
@@ -144,9 +147,9 @@ class Stage:
         started = time.monotonic()
         answer = self.run(*arguments)
         command = " ".join(f"'{word}'" if " " in word else word for word in arguments)
-        outcome = answer.document.get("summary") or answer.message.partition("\n")[0]
-        ending = "" if answer.code == 0 else f"[{answer.code}] "
-        print(f"  $ model-devops {command}\n      {ending}{outcome}  ({time.monotonic() - started:.1f} s)", flush=True)
+        first, *rest = answer.lines
+        told = [f"{first}  ({time.monotonic() - started:.1f} s)", *(line for line in rest if line[2:] not in first)]
+        print("\n".join([f"  $ model-devops {command}", *(f"      {line}" for line in told)]), flush=True)
         check(
             answer.code == code,
             f"model-devops {command}: exit code {answer.code}, not {code}. It said:\n{answer.told.rstrip()}",

@@ -65,9 +65,7 @@ def worse(stage: Stage) -> None:
     built = stage.do("build")
     check(built.version == "1.0.1", f"new parameters made {built.version}, not 1.0.1")
     tested = stage.do("test", code=3)
-    check("accuracy" in tested.message and "1.0.0" in tested.told, f"the gate's message: {tested.told}")
-    for line in (line.strip() for line in tested.message.splitlines() if "accuracy" in line):
-        say(line)
+    check("accuracy" in tested.told and "1.0.0" in tested.told, f"the gate's message: {tested.told}")
     stage.do("deploy", "production", code=4)
     must_run(stage, "production", "1.0.0")
 
@@ -151,6 +149,7 @@ def rolled_back(stage: Stage) -> None:
     stage.push("Give production its scanner")
     again = stage.do("build")
     check(again.version == "1.1.0" and not again.document["new"], "a setting of an environment made a new release")
+    stage.do("test")
     stage.do("deploy", "production")
     must_run(stage, "production", "1.1.0")
     stage.do("rollback", "production", "--reason", "answers take too long on our scanner")
@@ -158,7 +157,7 @@ def rolled_back(stage: Stage) -> None:
     say("The next build still yields 1.1.0. It was taken back, so it does not return by itself:")
     check(stage.do("build").version == "1.1.0", "the next build is not 1.1.0")
     refused = stage.do("deploy", "production", code=4)
-    check("rolled back" in refused.told or "blocked" in refused.told, f"refused for another reason: {refused.told}")
+    check("rolled it back" in refused.told, f"refused for another reason: {refused.told}")
     must_run(stage, "production", "1.0.2")
 
 
