@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mini_project import mini, remote  # noqa: F401  fixtures
 from model_devops.adapters.ci import Build
 from model_devops.deploy.local.target import LocalTarget
 from model_devops.deploy.revision import Place, Revision, Source
