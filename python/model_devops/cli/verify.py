@@ -17,8 +17,8 @@ from model_devops.cli.seam import Result
 @store_option
 def command(what: str | None, against: Path | None, file: Path, store: str | None) -> Result:
     """Verify."""
-    from model_devops.cli import output
     from model_devops.building import verifying
+    from model_devops.cli import output
 
     if against:
         count, name = verifying.with_list(Path(what or "."), against), str(against)

@@ -101,6 +101,8 @@ def hash_file(path: Path, progress: Progress | None = None, expected: os.stat_re
         while count := os.readv(handle, [buffer]):
             hasher.update(view[:count])
             size += count
+            if size > expected.st_size:  # somebody is writing: there may be no end
+                break
             if progress:
                 progress(count)
         after = os.fstat(handle)

@@ -4,6 +4,8 @@ import os
 import socket
 import time
 import unicodedata
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -183,10 +185,13 @@ def test_the_programs_own_folder_beside_model_yaml_is_no_content(tmp_path):
 
 
 def test_C2_a_hundred_thousand_files_take_seconds(tmp_path):
-    for folder in range(100):
-        (tmp_path / f"model/{folder:03}").mkdir(parents=True)
-        for number in range(1000):
-            os.close(os.open(tmp_path / f"model/{folder:03}/{number:04}", os.O_CREAT))
-    started = time.process_time()
-    assert len(names(tmp_path, "model")) == 100_000
-    assert time.process_time() - started < 10
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as place:
+        folder = Path(place)
+        for number in range(100_000):
+            if number % 1000 == 0:
+                (folder / f"model/{number // 1000:03}").mkdir(parents=True)
+            os.close(os.open(f"{folder}/model/{number // 1000:03}/{number}", os.O_CREAT))
+        started = time.process_time()
+        assert len(names(folder, "model")) == 100_000
+        assert time.process_time() - started < 10

@@ -1,0 +1,1 @@
+from mini_project import mini, remote  # noqa: F401  fixtures
