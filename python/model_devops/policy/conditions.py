@@ -219,7 +219,7 @@ class _Question:
             return Condition("blocked", True, "not blocked")
         message = (
             f"revision {by.number} rolled it back ({by.reason or 'no reason given'}): to let it return,"
-            f" model-devops unblock {self.policy.name} --reason WHY"
+            f" model-devops unblock {self.policy.name} --release {self.release.version} --reason WHY"
         )
         return Condition("blocked", False, message)
 

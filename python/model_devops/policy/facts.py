@@ -116,7 +116,8 @@ def verified_in(
     """
     deploy = f"deploy it there: `model-devops deploy {environment} --release {release.version}`"
     if release.digest in blocked(target.revisions(), target.place()):
-        return Fact(False, f"{environment} rolled it back: model-devops unblock {environment} --reason WHY")
+        lift = f"model-devops unblock {environment} --release {release.version} --reason WHY"
+        return Fact(False, f"{environment} rolled it back: {lift}")
     here = [item for item in _of(evidence, "deployed") if _about(item, environment)]
     newest = counting(here, accept, _decides)
     digests = [item.digest for item in newest]
