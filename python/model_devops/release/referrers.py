@@ -42,7 +42,7 @@ class Referrers:
         return bool(entry.get("artifactType", statements.IN_TOTO) == statements.IN_TOTO)
 
     def all(self, index: Index, release: str | None = None) -> list[Evidence]:
-        """All statements, or those about one release, in the order of the index (oldest first).
+        """All statements, or those about one release, in the order in which they were written.
 
         Raises UnreachableError (kind `incomplete`) where bytes are missing or differ (S4).
         """
@@ -54,7 +54,7 @@ class Referrers:
                 item = self._evidence(entry)
                 if release in (None, item.release):
                     found[item.digest] = item
-        return list(found.values())
+        return _in_order(found)
 
     def _evidence(self, entry: Descriptor) -> Evidence:
         try:
@@ -110,6 +110,20 @@ class Referrers:
             if item.kind == body.kind and getattr(item.body, "environment", None) == environment
         ]
         return sorted(item.digest for item in newest(same))
+
+
+def _in_order(found: dict[str, Evidence]) -> list[Evidence]:
+    """The order of the index, but each after what it names: other tools write the index in any order."""
+    ordered: dict[str, Evidence] = {}
+    for item in found.values():
+        stack = [item]
+        while stack:
+            before = [found[name] for name in stack[-1].body.supersedes if name in found and name not in ordered]
+            stack += before
+            if not before:
+                last = stack.pop()
+                ordered[last.digest] = last
+    return list(ordered.values())
 
 
 def _may_be_about(entry: Descriptor, release: str | None) -> bool:
