@@ -106,7 +106,12 @@ class Served(Mini):
         return [json.loads(path.read_text()) for path in files]
 
     def run_state(self, environment: str = "test") -> dict:
-        return json.loads((self.state(environment) / "run" / "state.json").read_text())
+        """What the supervisor wrote; nothing for the moment in which a new one starts."""
+        path = self.state(environment) / "run" / "state.json"
+        try:
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            return {}
 
 
 def make_served(folder: Path) -> Served:

@@ -52,7 +52,7 @@ def test_a_signal_during_a_rollout_brings_back_what_ran(served, number, code):
     ok(served.run("deploy", "test"))
     served.release("seed: 2\nnotready: 1\n")
     with start_deploy(served) as process:
-        until(lambda: len(served.revisions()) == 2 and served.run_state()["revision"] == 2)
+        until(lambda: len(served.revisions()) == 2 and served.run_state().get("revision") == 2)
         process.send_signal(number)
         assert process.wait(30) == code
     assert served.get("/env")["MODEL_DEVOPS_VERSION"] == first

@@ -1,5 +1,7 @@
 """Going back, staying back, and stopping (D8, A3, S6, V7)."""
 
+import subprocess
+
 from served import of_home
 
 
@@ -37,14 +39,21 @@ def test_D8_rollback_is_a_new_revision_and_blocks_what_it_replaced_until_unblock
     assert served.run("deploy", "test", "--release", second)["code"] == 4, "blocked again by the later rollback"
 
 
-def test_D8_rollback_needs_no_git_remote_and_no_model_yaml_environment(served):
-    first, _ = two(served)
-    served.git("remote", "add", "origin", "/nowhere/at-all.git")
-    served.git("config", "model-devops.store", "kept")
-    served.git("remote", "remove", "origin")
-    served.git("config", "--unset", "model-devops.store")
-    ok(served.run("rollback", "test"))
-    assert version_that_runs(served) == first
+def test_D8_rollback_needs_no_reachable_git_remote(served, tmp_path):
+    bare = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
+    served.git("remote", "add", "origin", str(bare))
+    served.git("push", "-q", "-u", "origin", "main")
+    first = served.release()
+    ok(served.run("deploy", "production"))
+    served.commit(**{"params.yaml": "seed: 2\n"})
+    served.git("push", "-q")
+    second = ok(served.build())["version"]
+    ok(served.run("deploy", "production", "--release", second))
+    bare.rename(tmp_path / "gone.git")
+    assert served.run("deploy", "production", "--release", second)["code"] == 8
+    ok(served.run("rollback", "production"))
+    assert version_that_runs(served, "production") == first
 
 
 def test_D8_a_named_release_that_was_never_verified_there_is_refused(served):
