@@ -68,10 +68,7 @@ def test_jenkins_branch_build() -> None:
 
 
 def test_jenkins_pull_request_names_its_branch_not_the_job() -> None:
-    build = detect(
-        JENKINS
-        | {"BRANCH_NAME": "PR-42", "CHANGE_ID": "42", "CHANGE_BRANCH": "feature"}
-    )
+    build = detect(JENKINS | {"BRANCH_NAME": "PR-42", "CHANGE_ID": "42", "CHANGE_BRANCH": "feature"})
     assert (build.pull_request, build.branch, build.fork) == ("42", "feature", False)
     assert detect(JENKINS | {"CHANGE_ID": "42", "CHANGE_FORK": "mallory"}).fork
 
@@ -130,12 +127,7 @@ def test_B9_github_attempts_of_a_run_share_the_url_and_not_the_id() -> None:
 
 def test_A1_github_names_who_started_the_run_not_who_pushed() -> None:
     assert detect(GITHUB).actor == "bob"
-    assert (
-        detect(
-            {k: v for k, v in GITHUB.items() if k != "GITHUB_TRIGGERING_ACTOR"}
-        ).actor
-        == "ada"
-    )
+    assert detect({k: v for k, v in GITHUB.items() if k != "GITHUB_TRIGGERING_ACTOR"}).actor == "ada"
 
 
 def event(folder: Path, head: str | None) -> str:
@@ -143,18 +135,12 @@ def event(folder: Path, head: str | None) -> str:
         "head": {"repo": head and {"full_name": head}},
         "base": {"repo": {"full_name": "t/m"}},
     }
-    (folder / "event.json").write_text(
-        json.dumps({"pull_request": {"number": 12, **repos}})
-    )
+    (folder / "event.json").write_text(json.dumps({"pull_request": {"number": 12, **repos}}))
     return str(folder / "event.json")
 
 
-@pytest.mark.parametrize(
-    ("head", "fork"), [("t/m", False), ("mallory/m", True), (None, True)]
-)
-def test_github_pull_request_and_forks(
-    tmp_path: Path, head: str | None, fork: bool
-) -> None:
+@pytest.mark.parametrize(("head", "fork"), [("t/m", False), ("mallory/m", True), (None, True)])
+def test_github_pull_request_and_forks(tmp_path: Path, head: str | None, fork: bool) -> None:
     variables = {
         "GITHUB_REF": "refs/pull/12/merge",
         "GITHUB_HEAD_REF": "feature",

@@ -28,9 +28,7 @@ def test_S1_user_scheme_port_and_suffix_make_no_difference(url: str) -> None:
 
 
 @pytest.mark.parametrize("template", ["{}", "file://{}", "../{name}", "{}/"])
-def test_S1_local_remote_is_known_by_its_real_path(
-    tmp_path: Path, template: str
-) -> None:
+def test_S1_local_remote_is_known_by_its_real_path(tmp_path: Path, template: str) -> None:
     real = tmp_path / "real.git"
     (tmp_path / "clone").mkdir()
     real.mkdir()
