@@ -57,7 +57,7 @@ class Answer:
             reasons = (self.document.get("release") or {}).get("reasons", []) if self.document.get("new") else []
             return [summary, *(f"{reason['level']}: {reason['text']}" for reason in reasons)]
         problems = (self.document.get("error") or {}).get("problems", [])
-        return [f"[{self.code}] {summary}", *(f"- {problem['message']}" for problem in problems)]
+        return [f"[{self.code}] {summary}", *(f"- {_told(problem)}" for problem in problems)]
 
     @property
     def version(self) -> str:
@@ -108,9 +108,11 @@ class Stage:
         for name in self.ports:
             with contextlib.suppress(Exception):
                 self.run("stop", name, timeout=30)
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        while left := self.processes():
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(left, timeout=5)
         shutil.rmtree(self.folder, onerror=_writable_first)
 
     def processes(self) -> list[psutil.Process]:
@@ -149,7 +151,8 @@ class Stage:
         command = " ".join(f"'{word}'" if " " in word else word for word in arguments)
         first, *rest = answer.lines
         told = [f"{first}  ({time.monotonic() - started:.1f} s)", *(line for line in rest if line[2:] not in first)]
-        print("\n".join([f"  $ model-devops {command}", *(f"      {line}" for line in told)]), flush=True)
+        text = "\n".join([f"  $ model-devops {command}", *(f"      {line}" for line in told)])
+        print(text.replace(str(self.folder), "…"), flush=True)
         check(
             answer.code == code,
             f"model-devops {command}: exit code {answer.code}, not {code}. It said:\n{answer.told.rstrip()}",
@@ -199,6 +202,10 @@ class Stage:
                 if self.ports[environment] in listening:
                     return Path(process.cwd())
         raise OtherwiseError(f"nothing of ours listens for {environment}")
+
+
+def _told(problem: dict[str, Any]) -> str:
+    return ": ".join(str(problem[key]) for key in ("file", "message") if key in problem)
 
 
 def free_port() -> int:

@@ -11,17 +11,22 @@ from story import Act, must_run, say
 MODEL = "model/digits.safetensors"
 
 
+def change_a_byte(path: Path) -> None:
+    """Change the last byte of a file, read-only or not. Once more, and it is as it was."""
+    data, mode = path.read_bytes(), path.stat().st_mode
+    path.chmod(0o600)
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    path.chmod(mode)
+
+
 @contextmanager
 def one_byte_changed(path: Path) -> Iterator[None]:
-    """Change the last byte of a file, read-only or not; afterwards it is as it was."""
-    before, mode = path.read_bytes(), path.stat().st_mode
-    path.chmod(0o600)
-    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    """A changed byte for a while."""
+    change_a_byte(path)
     try:
         yield
     finally:
-        path.write_bytes(before)
-        path.chmod(mode)
+        change_a_byte(path)
 
 
 def in_the_workspace(stage: Stage) -> None:
@@ -35,25 +40,30 @@ def in_the_workspace(stage: Stage) -> None:
 
 def in_the_store(stage: Stage) -> None:
     """A byte of the weights in the store: found by `release verify`, and taken by no environment."""
-    digest = hashlib.sha256((stage.serving("production") / MODEL).read_bytes()).hexdigest()
+    digest = hashlib.sha256((stage.serving("test") / MODEL).read_bytes()).hexdigest()
     blobs = [path for path in stage.data.rglob(digest) if "blobs" in path.parts]
     check(len(blobs) == 1, f"the weights' bytes lie {len(blobs)} times in the store")
+    stage.do("stop", "test", "--reason", "switched off over night")
     with one_byte_changed(blobs[0]):
-        found = stage.do("release", "verify", "1.0.2", code=4)
-        check("digits.safetensors" in found.told, f"the file isn't named: {found.told}")
-        stage.do("deploy", "test", "--release", "1.0.2", code=4)
-    stage.do("release", "verify", "1.0.2")
+        found = stage.do("release", "verify", "1.1.0", code=4)
+        check(MODEL in found.told, f"verify doesn't name the file: {found.told}")
+        refused = stage.do("deploy", "test", code=4)
+        check(MODEL in refused.told, f"refused for another reason: {refused.told}")
+        check(stage.ask("test", "/ready") is None, "something runs in test")
+    stage.do("deploy", "test")
+    must_run(stage, "test", "1.1.0")
 
 
 def in_the_copy_that_serves(stage: Stage) -> None:
     """A byte of the weights that the server was started from: `status` finds it, and the next deployment mends it."""
     served = stage.serving("production") / MODEL
-    with one_byte_changed(served):
-        found = stage.do("status", "production")
-        check(not found.document["healthy"], f"status finds nothing: {found.told}")
-        say(found.document["environments"][0]["remarks"][0])
-        stage.do("deploy", "production", "--release", "1.0.2")
-        check(stage.serving("production") / MODEL != served, "the changed copy still serves")
+    change_a_byte(served)
+    found = stage.do("status", "production")
+    check(not found.document["healthy"], f"status finds nothing: {found.told}")
+    say(found.document["environments"][0]["remarks"][0])
+    stage.do("deploy", "production", "--release", "1.0.2")
+    check(stage.serving("production") / MODEL != served, "the changed copy still serves")
+    check(stage.run("status", "production").document["healthy"], "production is not mended")
     must_run(stage, "production", "1.0.2")
 
 
