@@ -13,12 +13,24 @@ def signature(path: Path) -> dict[str, Any] | None:
     """Inputs and outputs, or None where the file has none that can be read."""
     import yaml
 
+    from model_devops.checks.signature import sound
+
     try:
         with open(path, "rb") as stream:
             document = yaml.load(stream.read(_LIMIT), yaml.CSafeLoader)
         stated = document["signature"]
-        return {side: [_tensor(item, index) for index, item in enumerate(_list(stated, side))] for side in _SIDES}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError, AttributeError):
+        found = {side: [_tensor(item, index) for index, item in enumerate(_list(stated, side))] for side in _SIDES}
+        return sound(found) if any(found.values()) else None
+    except (
+        OSError,
+        yaml.YAMLError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        AttributeError,
+        ArithmeticError,
+    ):
         return None
 
 

@@ -39,6 +39,8 @@ def _graph(data: memoryview) -> dict[str, Any] | None:
             weights.add(_text(_one(value, 8)))
         elif number in sides:
             sides[number].append(_tensor(value))
+    if not sides[12]:
+        return None  # a model without outputs is none
     return {"inputs": [tensor for tensor in sides[11] if tensor["name"] not in weights], "outputs": sides[12]}
 
 
@@ -48,7 +50,9 @@ def _tensor(data: memoryview) -> dict[str, Any]:
         return {"name": _text(_one(data, 1)), "dtype": "other", "shape": []}
     shape = _one(kind, 2)
     dims = [_dim(value) for number, value in _fields(shape) if number == 1] if shape is not None else ["unknown"]
-    return {"name": _text(_one(data, 1)), "dtype": DTYPES.get(_one(kind, 1) or 0, "other"), "shape": dims}
+    element = _one(kind, 1)
+    dtype = DTYPES.get(element, "other") if isinstance(element, int) else "other"
+    return {"name": _text(_one(data, 1)), "dtype": dtype, "shape": dims}
 
 
 def _dim(data: memoryview) -> int | str:
@@ -74,7 +78,11 @@ def _need(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return bytes(value).decode("utf-8") if value is not None else ""
+    if value is None:
+        return ""
+    if not isinstance(value, memoryview):
+        raise ValueError("a text was expected")
+    return bytes(value).decode("utf-8")
 
 
 def _fields(data: memoryview) -> Iterator[Field]:

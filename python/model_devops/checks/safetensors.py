@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +24,7 @@ SIZES = {
 #: Bytes a number, and the bits of its two highest bytes that are all ones in NaN and infinity.
 _NOT_NUMBERS = {
     "F64": (8, 0x7F, 0xF0), "F32": (4, 0x7F, 0x80), "C64": (4, 0x7F, 0x80), "BF16": (2, 0x7F, 0x80),
-    "F16": (2, 0x7C, 0x00), "F8_E5M2": (1, 0x7C, 0x00), "F8_E4M3": (1, 0x7F, 0x00),
+    "F16": (2, 0x7C, 0x00), "F8_E5M2": (1, 0x7C, 0x00), "F8_E4M3": (1, 0x7F, 0x00), "F8_E8M0": (1, 0xFF, 0x00),
 }  # fmt: skip
 _PIECE = 8 << 20
 
@@ -37,7 +38,7 @@ def check_safetensors(path: Path) -> list[Problem]:
     try:
         with open(path, "rb") as stream:
             header, start = read_header(stream)
-            tensors = _tensors(header, path.stat().st_size - start)
+            tensors = _tensors(header, os.fstat(stream.fileno()).st_size - start)
             bad = [
                 name for name, kind, begin, end in tensors if _has_no_number(stream, kind, start + begin, end - begin)
             ]
@@ -88,6 +89,9 @@ def _tensors(header: dict[str, Any], size: int) -> list[tuple[str, str, int, int
     """(name, dtype, begin, end) by position; they must fill the file without holes."""
     found = [_tensor(name, entry) for name, entry in header.items() if name != "__metadata__"]
     found.sort(key=lambda tensor: tensor[2:])
+    texts = header.get("__metadata__", {})
+    if not isinstance(texts, dict) or not all(isinstance(value, str) for value in texts.values()):
+        raise _Lie("its __metadata__ is no map of texts")
     position = 0
     for name, _, begin, end in found:
         if begin != position:
@@ -135,12 +139,20 @@ def _has_no_number(stream: BinaryIO, kind: str, start: int, length: int) -> bool
 
 
 def _found(piece: bytes, width: int, high: int, low: int) -> bool:
-    """The highest bytes are looked through at C speed; only candidates are looked at one by one."""
+    """Whether both highest bytes of any number have the bits of NaN and infinity; all of it at C speed."""
     tops = piece[width - 1 :: width]
-    others = bytes(value for value in range(256) if value & high != high)
-    if not tops.translate(None, others):
+    if not tops.translate(None, _without(high)):
         return False
     if not low:
         return True
-    seconds = piece[width - 2 :: width]
-    return any(top & high == high and second & low == low for top, second in zip(tops, seconds, strict=True))
+    seconds = piece[width - 2 :: width].translate(_marks(low))
+    return bool(int.from_bytes(tops.translate(_marks(high)), "little") & int.from_bytes(seconds, "little"))
+
+
+def _without(bits: int) -> bytes:
+    return bytes(value for value in range(256) if value & bits != bits)
+
+
+def _marks(bits: int) -> bytes:
+    """A table from each byte to 1 where it has all these bits, else 0."""
+    return bytes(value & bits == bits for value in range(256))

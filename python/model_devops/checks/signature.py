@@ -61,19 +61,25 @@ def sound(value: Any) -> Found | None:
 def _is_tensor(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("shape"), list):
         return False
-    named = isinstance(value.get("name"), str) and isinstance(value.get("dtype"), str)
-    return named and all(type(size) in (int, str) and -(2**53) < _number(size) < 2**53 for size in value["shape"])
+    return _is_text(value.get("name")) and _is_text(value.get("dtype")) and all(map(_is_size, value["shape"]))
 
 
-def _number(size: int | str) -> int:
-    return size if isinstance(size, int) else 0
+def _is_text(value: Any) -> bool:
+    """Text that can be written as UTF-8: the record must hold it."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _is_size(value: Any) -> bool:
+    """A number that canonical JSON can hold, or a name."""
+    return _is_text(value) or (type(value) is int and -(2**53) < value < 2**53)
 
 
 def compare_signatures(old: Found | None, new: Found | None) -> str:
     """`same`, `extended`, `broken`, `newly-known`, `lost` or `unknown` (V1, V2).
 
     Extended: every input and output of before is there unchanged, and outputs were added. An added input breaks
-    callers that don't send it; order counts for neither side, since names are given.
+    callers that don't send it. Order counts for neither side, since names are given; nor does what a variable
+    dimension is called.
     """
     if old is None and new is None:
         return "unknown"
@@ -88,4 +94,9 @@ def compare_signatures(old: Found | None, new: Found | None) -> str:
 
 
 def _by_name(tensors: list[Found]) -> dict[str, Found]:
-    return {tensor["name"]: tensor for tensor in tensors}
+    return {tensor["name"]: tensor | {"shape": [_size(size) for size in tensor["shape"]]} for tensor in tensors}
+
+
+def _size(size: int | str) -> int:
+    """What a variable dimension is called makes no difference to a caller."""
+    return size if isinstance(size, int) and size >= 0 else -1
