@@ -99,6 +99,14 @@ def test_T2_failed_test_on_a_branch_hides_no_passed_one(world):
     assert world.ask(release)["tested"].holds
 
 
+def test_T2_test_that_does_not_count_revives_no_older_one(world):
+    release = world.release()
+    world.tested(release, passed=False)
+    world.tested(release, on_release_branch=False)
+    world.tested(release)  # names the one before it, which names the failed one
+    assert world.ask(release)["tested"].holds
+
+
 def test_T2_merged_branch_is_not_the_first_parent_line(world):
     git("switch", "--quiet", "--create", "feature", cwd=world.folder)
     inside = world.commit()
