@@ -173,11 +173,14 @@ class Rollout:
 
     def prepare(self, revision: Revision, release: Stored | None) -> None:
         """Files and runtime of a revision, made before anything is stopped (B3)."""
-        from model_devops.runtime.environment import for_release
+        if release is None:
+            return
+        runtime: Path | None = None
+        if "runtime" in release.record.identity.artifacts:  # what makes one takes time to import
+            from model_devops.runtime.environment import for_release
 
-        if release is not None:
-            runtime: Path | None = for_release(self.store, release)
-            self.target.prepare(revision, release, self.store, runtime)
+            runtime = for_release(self.store, release)
+        self.target.prepare(revision, release, self.store, runtime)
 
     def _attempt(self, revision: Revision, before: Revision | None, required: Sequence[str]) -> Outcome:
         ran = self.target.observe(measure=False).ready

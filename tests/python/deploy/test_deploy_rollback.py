@@ -44,12 +44,12 @@ def test_D8_rollback_needs_no_reachable_git_remote(served, tmp_path):
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
     served.git("remote", "add", "origin", str(bare))
     served.git("push", "-q", "-u", "origin", "main")
-    first = served.release()
+    first = ok(served.build())["version"]
     ok(served.run("deploy", "production"))
     served.commit(**{"params.yaml": "seed: 2\n"})
     served.git("push", "-q")
     second = ok(served.build())["version"]
-    ok(served.run("deploy", "production", "--release", second))
+    ok(served.run("deploy", "production"))
     bare.rename(tmp_path / "gone.git")
     assert served.run("deploy", "production", "--release", second)["code"] == 8
     ok(served.run("rollback", "production"))

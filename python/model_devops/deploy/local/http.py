@@ -17,6 +17,8 @@ class Answer:
 
     status: int
     text: str
+    refused: bool = False
+    """Nobody listens there."""
 
     @property
     def ok(self) -> bool:
@@ -41,7 +43,7 @@ def request(host: str, port: int, method: str, path: str, *, body: Any = None, s
         response = connection.getresponse()
         return Answer(response.status, response.read(LIMIT).decode("utf-8", "replace"))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return Answer(0, f"{type(error).__name__}: {error}")
+        return Answer(0, f"{type(error).__name__}: {error}", isinstance(error, ConnectionRefusedError))
     finally:
         connection.close()
 

@@ -150,13 +150,14 @@ class LocalTarget:
         if state.exit is None and not state.server.alive and not self._runs.supervised():
             return False, "server and supervisor were killed"
         host, port = revision.settings["host"], revision.settings["port"]
+        left = deadline - time.monotonic()
+        answer = http.request(host, port, "GET", serve.ready, seconds=min(READY_ANSWER, left))
+        if answer.refused:  # nobody listens: the system's list of sockets, which is long, is not asked for
+            return False, None
         own, foreign = sockets.own_and_foreign(host, port, state.members)
         if foreign:
             return False, f"{host}:{port} is held by {sockets.holder(host, port, state.members())}"
-        if not own:
-            return False, None
-        left = deadline - time.monotonic()
-        return http.request(host, port, "GET", serve.ready, seconds=min(READY_ANSWER, left)).ok, None
+        return own and answer.ok, None
 
     def _too_late(self, revision: Revision, serve: Serve) -> str:
         host, port = revision.settings["host"], revision.settings["port"]
