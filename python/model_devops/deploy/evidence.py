@@ -30,7 +30,7 @@ def statement(environment: str, revision: Revision) -> Deployed:
         restored=revision.restored,
         proof=revision.proof,
         decided_on=revision.decided_on,
-        reason=revision.reason or revision.failure,
+        reason=revision.failure or revision.reason,
         started=revision.started,
         finished=revision.finished,
     )

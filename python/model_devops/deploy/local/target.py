@@ -253,11 +253,16 @@ class LocalTarget:
         self._copies.prune({item.number for item in keep})
         for name in ("logs", "reports"):
             with contextlib.suppress(FileNotFoundError):
-                files = sorted((self.folder / name).iterdir(), key=lambda path: -int(path.name.split(".")[0]))
-                numbers = sorted({int(path.name.split(".")[0]) for path in files}, reverse=True)[:KEPT_LOGS]
-                for path in files:
-                    if int(path.name.split(".")[0]) not in {*numbers, *(item.number for item in keep)}:
-                        path.unlink()
+                _prune_numbered(self.folder / name, {item.number for item in keep})
+
+
+def _prune_numbered(folder: Path, keep: set[int]) -> None:
+    """Remove all files of a folder but those of the newest revisions and of `keep`."""
+    files = {path: int(path.name.split(".")[0]) for path in folder.iterdir() if path.name[0].isdigit()}
+    newest = sorted(set(files.values()), reverse=True)[:KEPT_LOGS]
+    for path, number in files.items():
+        if number not in newest and number not in keep:
+            path.unlink()
 
 
 def _serve(revision: Revision) -> Serve:
