@@ -24,7 +24,20 @@ def rows() -> Iterator[Row]:
             lambda: hash_files({"weights": weights}, cached=False), lambda: quietly(*openssl), ROUNDS
         )
         yield Row("hash of one file of 256 MiB", ours, "openssl dgst -sha256", theirs, 1.2 * theirs)
+        yield _several(Path(folder))
         yield _unchanged(Path(folder) / "many")
+
+
+def _several(folder: Path) -> Row:
+    """Big files, a thread each."""
+    from model_devops.content.hashing import hash_files
+
+    files = {f"big-{number}": folder / f"big-{number}" for number in range(4)}
+    for path in files.values():
+        path.write_bytes(os.urandom(1 << 20) * 64)
+    command = ("sha256sum", *map(str, files.values()))
+    ours, theirs = in_turn(lambda: hash_files(files, cached=False), lambda: quietly(*command), ROUNDS)
+    return Row("hash of 4 files of 64 MiB", ours, "sha256sum", theirs, theirs)
 
 
 def _unchanged(folder: Path) -> Row:
