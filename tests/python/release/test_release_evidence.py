@@ -25,7 +25,7 @@ from model_devops.release.evidence import (
 )
 from model_devops.release.layout import LayoutStore
 from model_devops.release.standing import built_here, counting, is_revoked, latest, rejected
-from model_devops.release.store import Stored
+from model_devops.release.store import Stored, standing
 from release_samples import built
 
 Put = Callable[..., Stored]
@@ -228,6 +228,7 @@ def test_S5_a_withdrawal_can_not_be_withdrawn(store: LayoutStore, put: Put) -> N
     withdraw(store, release.digest, item.digest)
     withdraw(store, release.digest, store.evidence(release.digest, "withdrawn")[0].digest)
     assert not rejected(store, release)
+    assert [word.kind for word in standing(store.evidence())] == ["built", "withdrawn", "withdrawn"]
 
 
 def test_S5_a_withdrawal_counts_for_its_own_release_only(store: LayoutStore, put: Put) -> None:
@@ -235,6 +236,7 @@ def test_S5_a_withdrawal_counts_for_its_own_release_only(store: LayoutStore, put
     item = store.add_evidence(release.digest, BODY["rejected"])
     withdraw(store, other.digest, item.digest)
     assert rejected(store, release)
+    assert item in standing(store.evidence())
 
 
 def test_S6_revoked_counts_for_every_release_of_the_identity(store: LayoutStore, put: Put) -> None:
