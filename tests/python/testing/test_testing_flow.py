@@ -204,17 +204,14 @@ def test_B10_data_that_git_does_not_hold_is_moved_aside_and_put_back(mini: Mini)
     assert (mini.folder / "data" / "mine.csv").read_text() == "not yet in a release\n"
 
 
-def test_B10_what_a_killed_run_left_aside_is_put_back(mini: Mini):
-    prepare(mini, "import os, signal; os.kill(os.getppid(), 9) if not os.path.exists('go') else None")
-    script = "import json, os; json.dump({'accuracy': 1}, open('metrics.json', 'w'))"
-    kill = "import os, psutil\nif not os.path.exists('go'): psutil.Process(os.getppid()).parent().kill()\n" + script
+def test_B10_what_a_killed_run_left_aside_is_put_back_by_the_next_also_if_that_is_refused(mini: Mini):
+    kill = "import os, psutil; psutil.Process(os.getppid()).parent().kill()"
     prepare(mini, kill)
     (mini.folder / "data" / "mine.csv").write_text("mine\n")
-    first = mini.run("test")
-    assert first["code"] == -9
+    assert mini.run("test")["code"] == -9
     assert not (mini.folder / "data" / "mine.csv").exists()
-    (mini.folder / "go").touch()
-    assert mini.run("test")["code"] == 0
+    (mini.folder / "train.py").write_text("changed\n")
+    assert mini.run("test")["code"] == 4
     assert (mini.folder / "data" / "mine.csv").read_text() == "mine\n"
 
 
