@@ -95,6 +95,13 @@ def test_any_truncation_of_onnx_is_no_traceback_and_no_wrong_signature(tmp_path)
         assert ours.signature(tmp_path / "m.onnx") in (None, whole)
 
 
+def test_a_number_where_onnx_has_a_text_is_no_huge_allocation(tmp_path):
+    number = b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f"  # field 1, where an output's name belongs
+    output = b"\x62" + bytes([len(number) + 4]) + number + b"\x12\x02\x0a\x00"
+    path = put(tmp_path, **{"m.onnx": b"\x3a" + bytes([len(output)]) + output})["m.onnx"]
+    assert ours.signature(path) is None
+
+
 def canonical(found):
     """What is found must fit into a record."""
     return found is None or rfc8785.dumps(found)
