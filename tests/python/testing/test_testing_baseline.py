@@ -260,3 +260,8 @@ def test_T3_without_target_and_evidence_none_needs_a_store_that_knows_all_tags(
         index.parent.rename(index.parent.with_name("moved"))
     found = asked(at, monkeypatch, gone)
     assert (found.state, "1.0.0" in found.message) == ("unknown", True)
+
+
+def test_T3_the_real_target_of_an_environment_without_a_rollout_says_none(at: Mini):
+    found = running.running_in(project(at))("production")
+    assert (found.state, found.message) == ("none", "production never had a release")
