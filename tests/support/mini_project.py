@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+
+RESULT = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
 
 TRAIN = """\
 import json, struct
@@ -73,6 +76,8 @@ class Mini:
         )
         document = json.loads(done.stdout) if done.stdout else {}
         assert document.get("exitCode", done.returncode) == done.returncode, done.stderr
+        if document:
+            jsonschema.validate(document, RESULT)  # docs/result.schema.json holds for every run of every verb
         return document | {"code": done.returncode, "err": done.stderr}
 
     def build(self, *arguments: str, **environment: str) -> dict:

@@ -121,7 +121,7 @@ class Building:
             self._train(given, candidates, runtime.venv)
         product = made.product(self.project, given, runtime)
         existing.refuse_revoked(self.project.store, product.identity.digest)
-        return self.project.store.put_files(product.sources, product.layout), product
+        return self.project.store.put_files(product.sources, product.layout, known=product.entries), product
 
     def _train(self, given: Given, candidates: list[Stored], venv: Path | None) -> None:
         source, note = (None, None) if self.options.force else same_training(self.project, given, candidates)
@@ -196,6 +196,7 @@ class Building:
             branch=standing_now.release_branch if standing_now.claims else standing_now.branch,
             path=self.project.path,
             layout=product.layout,
+            ignore=list(self.project.model.ignore),
             origin=Origin(build_id=build.id, url=build.url, ci=build.ci, actor=build.actor, time=self.started),
         )
 

@@ -12,7 +12,7 @@ from model_devops.building.inputs import Given
 from model_devops.building.recipe import read_recipe
 from model_devops.config.views import train_commands
 from model_devops.content.files import collect
-from model_devops.errors import FailedError, UsageError
+from model_devops.errors import FailedError, RefusedError, UsageError
 from model_devops.project import Project
 from model_devops.release.store import Stored
 
@@ -42,7 +42,7 @@ def _equal(project: Project, given: Given, stored: Stored) -> bool:
         return True
     try:
         return bool(read_recipe(project.store, stored).get("train") == train_commands(project.model))
-    except (OSError, ValueError, LookupError):
+    except (RefusedError, OSError, ValueError, LookupError):
         return False  # its recipe is out of reach: train
 
 
