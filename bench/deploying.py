@@ -42,7 +42,9 @@ def rows() -> Iterator[Row]:
         try:
             pairs = [(_deploy(project, environment, number), _start(project)) for number in range(ROUNDS + 1)]
         finally:
-            subprocess.run([*PROGRAM, "stop", "test"], cwd=project, env=os.environ | environment, check=False)
+            subprocess.run(
+                [*PROGRAM, "stop", "test"], cwd=project, env=os.environ | environment, check=False, capture_output=True
+            )
         ours = statistics.median(first for first, _ in pairs[1:])
         theirs = statistics.median(second for _, second in pairs[1:])
         yield Row("deploy of a model of 100 MB", ours, "the server's own start", theirs, theirs + 0.5)
