@@ -51,9 +51,9 @@ def _drift(record: Revision | None, seen: Observation) -> list[str]:
     elif not seen.ready:
         found.append("it is not ready")
     if seen.measured and seen.measured != record.model and seen.revision == record.number:
-        found.append(f"the model's files were changed: measured {seen.measured[:60]}, deployed was {record.model}")
+        found.append(f"the model's files were changed: measured {seen.measured[:71]}, deployed was {record.model}")
     if seen.digest and seen.digest != record.model and seen.revision == record.number:
-        found.append(f"the server reports another model: {seen.digest[:60]}, deployed was {record.model}")
+        found.append(f"the server reports another model: {seen.digest[:71]}, deployed was {record.model}")
     return found
 
 
