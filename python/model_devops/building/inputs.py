@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_devops.building.recipe import FILE, recipe_bytes
-from model_devops.config.views import artifact_patterns, train_commands
+from model_devops.config.views import artifact_patterns, runtime_block, train_commands
 from model_devops.content.digest import digest
 from model_devops.content.files import Artifact, collect_all
 from model_devops.content.hashing import hash_files
@@ -47,9 +48,19 @@ def read_inputs(project: Project) -> Given:
     given = Given(artifacts, {}, {}, layout, recipe)
     for name, artifact in artifacts.items():
         given.entries[name] = hash_files(artifact.files)
-        given.digests[name] = digest(given.entries[name], project.model.ignore)
+        as_written = given.entries[name] | (_includes(project) if name == "runtime" else {})
+        given.digests[name] = digest(as_written, project.model.ignore)
     given.digests["recipe"] = digest(recipe_entries(recipe), project.model.ignore)
     return given
+
+
+def _includes(project: Project) -> Entries:
+    """What requirements.txt includes with -r and -c belongs to the runtime as written (B3)."""
+    from model_devops.runtime.requirements import included
+
+    block = runtime_block(project.model)
+    files = included(project.folder / block.file)[1:] if block else []
+    return hash_files({os.path.relpath(file, project.folder).replace(os.sep, "/"): file for file in files})
 
 
 def recipe_entries(recipe: bytes) -> Entries:
@@ -69,14 +80,16 @@ def layout_of(project: Project, artifacts: Mapping[str, Artifact]) -> dict[str, 
     layout = {name: artifact.root for name, artifact in artifacts.items()}
     for name, patterns in artifact_patterns(project.model).items():
         if name not in layout:
-            layout[name] = model_root(project.folder, patterns)
+            layout[name] = model_root(patterns)
     made = dict.fromkeys(("recipe", *({"runtime"} & layout.keys())), MADE)
     return dict(sorted((layout | made).items()))
 
 
-def model_root(folder: Path, patterns: list[str]) -> str:
-    """Where an output of `train` will lie: a single pattern without glob that ends in `/` or is a folder."""
-    if len(patterns) != 1 or any(sign in patterns[0] for sign in "*?["):
-        return ""
-    single = patterns[0]
-    return single.strip("/").removeprefix("./") if single.endswith("/") or (folder / single).is_dir() else ""
+def model_root(patterns: list[str]) -> str:
+    """Where an output of `train` will lie: the folder where the pattern ends in `/`, else model.yaml's folder.
+
+    What happens to lie there before training must not matter: it would make two recipes of one model.yaml.
+    """
+    if len(patterns) == 1 and patterns[0].endswith("/") and not any(sign in patterns[0] for sign in "*?["):
+        return os.path.normpath(patterns[0]).replace(os.sep, "/").removeprefix(".")
+    return ""

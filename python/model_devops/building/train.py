@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_devops.building.inputs import Given
+from model_devops.building.inputs import Given, model_root
 from model_devops.building.recipe import read_recipe
-from model_devops.config.views import train_commands
-from model_devops.content.files import collect
+from model_devops.config.views import artifact_patterns, train_commands
+from model_devops.content.files import Artifact, collect
 from model_devops.errors import FailedError, RefusedError, UsageError
 from model_devops.project import Project
 from model_devops.release.store import Stored
@@ -56,9 +56,9 @@ def train(project: Project, venv: Path | None, environment: dict[str, str]) -> N
     with _aside(project):
         for command in train_commands(project.model):
             finished = run_command(command, project.folder, environment=environment, venv=venv)
-            if finished.code != 0:
+            if not finished.ok:
                 raise FailedError(
-                    f"training failed: `{command}` ended with {finished.code}",
+                    f"training failed: `{command}` {finished.explain()}",
                     kind="train-failed",
                     hint="the output above says why; nothing was released",
                 )
@@ -67,7 +67,7 @@ def train(project: Project, venv: Path | None, environment: dict[str, str]) -> N
 
 def _require_output(project: Project) -> None:
     try:
-        collect_model(project)
+        made = _collected(project)
     except UsageError as error:
         raise FailedError(
             f"training ended without a model: {error.message}",
@@ -75,14 +75,23 @@ def _require_output(project: Project) -> None:
             problems=error.problems,
             hint="let `train` write what artifacts.model names",
         ) from error
+    expected = model_root(artifact_patterns(project.model)["model"])
+    if made.root != expected:
+        raise FailedError(
+            f"training made a folder of what artifacts.model names as a file: {made.root}",
+            kind="no-model",
+            hint=f"write it with a slash at its end: model: {made.root}/",
+        )
 
 
 def collect_model(project: Project) -> dict[str, Path]:
     """The model's files as they are in the workspace."""
-    from model_devops.config.views import artifact_patterns
+    return _collected(project).files
 
+
+def _collected(project: Project) -> Artifact:
     patterns = artifact_patterns(project.model)["model"]
-    return collect(project.folder, patterns, project.model.ignore, "model").files
+    return collect(project.folder, patterns, project.model.ignore, "model")
 
 
 @contextlib.contextmanager

@@ -187,6 +187,26 @@ def test_training_that_writes_nothing_is_no_model_even_over_an_old_one(mini):
     assert mini.build()["error"]["kind"] == "no-model"
 
 
+def test_a_folder_of_weights_is_named_with_a_slash(mini):
+    text = (mini.folder / "model.yaml").read_text()
+    mini.commit(**{"model.yaml": text.replace("model: model/", "model: model")})
+    failed = mini.build()
+    assert (failed["code"], failed["error"]["hint"]) == (3, "write it with a slash at its end: model: model/")
+
+
+def test_B3_what_requirements_include_is_part_of_the_runtime_as_written(mini):
+    text = (mini.folder / "model.yaml").read_text()
+    text = text.replace("  params: params.yaml\n", "  params: params.yaml\n  runtime: requirements.txt\n")
+    files = {"model.yaml": text, "requirements.txt": "-r more.txt\n", "more.txt": "# one\n"}
+    mini.commit(**files)
+    first = mini.build("--prerelease")
+    (mini.folder / "more.txt").write_text("# two\n")
+    assert first["code"] == 0, first["err"]
+    assert mini.trainings == 1
+    assert mini.build("--prerelease")["code"] == 0
+    assert mini.trainings == 2
+
+
 def test_a_model_that_fails_its_check_is_not_released(mini):
     mini.commit(**{"train.py": (mini.folder / "train.py").read_text().replace("seed, rows)", "float('nan'), rows)")})
     failed = mini.build()
