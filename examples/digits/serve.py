@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from model_digest import model_digest
+from model_digest import ModelDigest
 from network import MODEL, parse, probabilities
 
-LOADED = MODEL.read_bytes()
-WEIGHTS = parse(LOADED)
-DIGEST = model_digest({MODEL.name: LOADED})
+LOADED = ModelDigest()
+WEIGHTS = parse(LOADED.read(str(MODEL), MODEL.name))
+DIGEST = LOADED.digest
 LIMIT = 10_000_000
 
 

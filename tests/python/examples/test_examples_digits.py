@@ -1,40 +1,19 @@
 """The example and the README are what they claim to be."""
 
-import hashlib
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from model_devops.config.load import load, loads
-from model_devops.content.digest import digest
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "digits"
 
 
-def helper() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("model_digest", EXAMPLE / "model_digest.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-NAMES = st.text(st.characters(exclude_categories=["C"], exclude_characters="\\/"), min_size=1).filter(
-    lambda name: name not in {".", ".."}
-)
-
-
-@given(st.dictionaries(NAMES, st.binary(max_size=20), max_size=5), st.lists(NAMES, max_size=3))
-def test_D10_the_helper_of_one_file_computes_digest_v1(files: dict[str, bytes], ignore: list[str]) -> None:
-    entries = {name: (hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()}
-    assert helper().model_digest(files, ignore) == digest(entries, ignore)
+def test_D10_the_example_has_the_helper_as_it_is_published() -> None:
+    published = ROOT / "python" / "model_devops" / "serving" / "model_digest.py"
+    assert (EXAMPLE / "model_digest.py").read_bytes() == published.read_bytes()
 
 
 def test_the_example_has_no_problem() -> None:
