@@ -10,6 +10,9 @@ import pytest
 
 RESULT = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
 
+#: How model.yaml and a shell name this interpreter, also below a path with a space.
+PYTHON = sys.executable.replace(" ", "\\ ")
+
 TRAIN = """\
 import json, struct
 seed = int(open("params.yaml").read().split("seed:")[1].split()[0])
@@ -96,7 +99,7 @@ def make_mini(folder: Path) -> Mini:
     mini.commit(
         "start",
         **{
-            "model.yaml": MODEL.replace("PYTHON", sys.executable),
+            "model.yaml": MODEL.replace("PYTHON", PYTHON),
             "train.py": TRAIN,
             "evaluate.py": "import json; json.dump({'accuracy': 0.9}, open('metrics.json', 'w'))\n",
             "params.yaml": "seed: 1\n",

@@ -2,14 +2,13 @@
 
 import json
 import socket
-import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import psutil
 
-from mini_project import Mini, make_mini
+from mini_project import PYTHON, Mini, make_mini
 
 SERVER = """\
 import http.server, json, os, pathlib, sys, time
@@ -118,7 +117,7 @@ def make_served(folder: Path) -> Served:
     made = make_mini(folder)
     served = Served(made.folder)
     served.ports = {"test": free_port(), "production": free_port()}
-    text = MODEL.replace("PYTHON", sys.executable)
+    text = MODEL.replace("PYTHON", PYTHON)
     text = text.replace("PORT1", str(served.ports["test"])).replace("PORT2", str(served.ports["production"]))
     import model_devops
 

@@ -1,11 +1,10 @@
 """The baseline is what runs, measured on the same data and evaluation code, or the gate is not comparable (T3, T4)."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from mini_project import Mini
+from mini_project import PYTHON, Mini
 from model_devops.deploy.revision import Revision
 from model_devops.errors import FailedError, UnreachableError
 from model_devops.project import Project, open_project
@@ -52,7 +51,7 @@ def at(mini: Mini, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mini:
 
 def change(mini: Mini, *, seed: int, test_code: str = "", **files: str) -> Stored:
     """Commit and build; files by their name without `.py`."""
-    text = MODEL.replace("PYTHON", sys.executable).replace("  TESTCODE\n", test_code and f"  code: {test_code}\n")
+    text = MODEL.replace("PYTHON", PYTHON).replace("  TESTCODE\n", test_code and f"  code: {test_code}\n")
     mini.commit(**{"model.yaml": text, "params.yaml": f"seed: {seed}\n"}, **{f"{n}.py": t for n, t in files.items()})
     built = mini.build()
     assert built["code"] == 0, built["err"]

@@ -1,10 +1,9 @@
 """Checks report all failures at once."""
 
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-from mini_project import Mini
+from mini_project import PYTHON, Mini
 
 
 def with_check(mini: Mini, check: str, **files: str) -> dict:
@@ -32,7 +31,7 @@ def test_passing_checks_pass_and_git_does_not_see_the_reports(mini: Mini):
 
 def test_the_model_is_checked_where_its_weights_are_in_the_repository(mini: Mini):
     text = (mini.folder / "model.yaml").read_text()
-    text = text.replace(f"train: {sys.executable} train.py\n", "").replace("  model: model/\n", "  model: weights/\n")
+    text = text.replace(f"train: {PYTHON} train.py\n", "").replace("  model: model/\n", "  model: weights/\n")
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
     mini.commit(**{"model.yaml": text, "weights__a.safetensors": pointer})
     result = with_check(mini, "['exit 1']")

@@ -1,13 +1,12 @@
 """Test runs by the real command on real releases (T1, T2, B10)."""
 
 import json
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from mini_project import Mini
+from mini_project import PYTHON, Mini
 from model_devops.project import open_project
 from model_devops.release import evidence as statements
 
@@ -18,7 +17,7 @@ TEST = "test:\n  run: [{python} evaluate.py]\n"
 def prepare(mini: Mini, script: str, gates: str = "{accuracy: {min: 0.5}}", more: str = "") -> dict:
     """Commit an evaluation script and gates, and build the release."""
     text = (mini.folder / "model.yaml").read_text().split("test:")[0]
-    test = TEST.format(python=sys.executable) + f"  gates: {gates}\n{more}"
+    test = TEST.format(python=PYTHON) + f"  gates: {gates}\n{more}"
     mini.commit(**{"model.yaml": text + test, "evaluate.py": script})
     built = mini.build()
     assert built["code"] == 0, built["err"]
@@ -84,7 +83,7 @@ def test_a_failing_command_fails_the_test_and_says_its_last_line(mini: Mini):
 
 def test_commands_after_a_failed_one_are_skipped_and_the_time_limit_is_for_all(mini: Mini):
     text = (mini.folder / "model.yaml").read_text().split("test:")[0]
-    commands = f"{sys.executable} evaluate.py, touch second"
+    commands = f"{PYTHON} evaluate.py, touch second"
     test = f"test: {{run: [{commands}], timeout: 500ms, gates: {{accuracy: {{min: 0}}}}}}\n"
     mini.commit(**{"model.yaml": text + test, "evaluate.py": "import time; time.sleep(60)"})
     mini.build()
