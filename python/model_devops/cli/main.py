@@ -6,7 +6,6 @@ one of `errors.ExitCode`.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from importlib import import_module
@@ -95,6 +94,7 @@ def run(argv: list[str]) -> int:
     result_file, as_json = _early(argv)
     output.start(as_json)
     _handle_signals()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that are not UTF-8
     try:
         result = root.main(argv, prog_name="model-devops", standalone_mode=False)
     except SystemExit:  # click's answer to a reader that has closed the pipe
@@ -161,5 +161,3 @@ def _handle_signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
-    if hasattr(signal, "SIGPIPE") and not os.environ.get("MODEL_DEVOPS_KEEP_SIGPIPE"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
