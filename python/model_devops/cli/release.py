@@ -33,7 +33,7 @@ def show(file: Path, store: str | None, release: str | None) -> Result:
     """Version, digests, origin, reasons and evidence."""
     from model_devops.building.summary import release_fields
     from model_devops.project import open_project
-    from model_devops.release.store import standing
+    from model_devops.release.standing import standing
 
     project = open_project(file, store=store)
     found = _find(project, release)
@@ -64,8 +64,7 @@ def _find(project: Project, reference: str | None) -> Stored:
 
 def _state(project: Project, release: Stored, evidence: list[Evidence]) -> list[str]:
     """What ends or holds up a release: revoked, rejected, not built here."""
-    from model_devops.release.standing import built_here, is_revoked
-    from model_devops.release.store import standing
+    from model_devops.release.standing import built_here, is_revoked, standing
 
     state = []
     if is_revoked(project.store, release.record.identity):

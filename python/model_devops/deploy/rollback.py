@@ -11,8 +11,8 @@ from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.rollout import Ground, Intent, Outcome, Rollout
 from model_devops.deploy.target import Target
 from model_devops.errors import Problem, RefusedError
-from model_devops.release.standing import is_revoked, rejected
-from model_devops.release.store import Store, Stored, anyone, order
+from model_devops.release.standing import anyone, is_revoked, rejected
+from model_devops.release.store import Store, Stored, order
 
 
 @dataclass(frozen=True)

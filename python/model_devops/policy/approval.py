@@ -17,8 +17,8 @@ from model_devops.policy.person import Person, accepts, objection
 from model_devops.policy.source import Policy, kept_approvals
 from model_devops.project import Project
 from model_devops.release.evidence import Approved, Evidence, Rejected
-from model_devops.release.standing import rejections, revocations
-from model_devops.release.store import Accept, Store, Stored, standing
+from model_devops.release.standing import Accept, rejections, revocations, standing
+from model_devops.release.store import Store, Stored
 
 Others = Callable[[str], Target]
 

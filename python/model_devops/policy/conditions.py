@@ -19,8 +19,8 @@ from model_devops.policy.person import Person, accepts, objection
 from model_devops.policy.source import Policy
 from model_devops.project import Project
 from model_devops.release.evidence import Approved, Evidence
-from model_devops.release.standing import built_here, counting, rejections, revocations
-from model_devops.release.store import Accept, Stored, order
+from model_devops.release.standing import Accept, built_here, counting, rejections, revocations
+from model_devops.release.store import Stored, order
 
 Others = Callable[[str], Target]
 """Opens another environment of the same model, by name."""

@@ -11,8 +11,8 @@ from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.states import blocked
 from model_devops.deploy.target import Target
 from model_devops.release.evidence import Built, Deployed, Evidence, Tested
-from model_devops.release.standing import counting
-from model_devops.release.store import Accept, Stored
+from model_devops.release.standing import Accept, counting
+from model_devops.release.store import Stored
 
 
 @dataclass(frozen=True)

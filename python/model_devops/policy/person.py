@@ -12,7 +12,8 @@ from model_devops.config.types import Approval
 from model_devops.errors import UsageError
 from model_devops.project import Project
 from model_devops.release.evidence import Evidence
-from model_devops.release.store import Accept, Stored
+from model_devops.release.standing import Accept
+from model_devops.release.store import Stored
 
 CLI = "cli"
 _LONGEST = 200

@@ -8,8 +8,8 @@ from typing import cast
 
 from model_devops.errors import RefusedError
 from model_devops.release.evidence import Deployed, Evidence, Tested
-from model_devops.release.standing import counting
-from model_devops.release.store import Store, Stored, standing
+from model_devops.release.standing import counting, standing
+from model_devops.release.store import Store, Stored
 
 
 def find_release(store: Store, model: str, reference: str) -> Stored:

@@ -21,7 +21,7 @@ from model_devops.release.blobs import Blobs
 from model_devops.release.evidence import Body, Evidence
 from model_devops.release.index import Index
 from model_devops.release.packing import MANIFEST, Descriptor
-from model_devops.release.store import newest
+from model_devops.release.standing import counting
 
 _OWN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.[0-9a-f]{16}")
 
@@ -102,14 +102,17 @@ class Referrers:
         return Evidence(digest=digest, release=release, body=body)
 
     def _newest(self, index: Index, release: str, body: Body) -> list[str]:
-        """Digests of what the new statement comes after: same release, kind and environment (S3)."""
+        """Digests of what the new statement comes after: same release, kind and environment (S3).
+
+        Withdrawn ones too: who doesn't take that withdrawal (S5) must still see them end with this statement.
+        """
         environment = getattr(body, "environment", None)
         same = [
             item
             for item in self.all(index, release)
             if item.kind == body.kind and getattr(item.body, "environment", None) == environment
         ]
-        return sorted(item.digest for item in newest(same))
+        return sorted(item.digest for item in counting(same))
 
 
 def _in_order(found: dict[str, Evidence]) -> list[Evidence]:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import cast
 
-from model_devops.release.evidence import Evidence
+from model_devops.release.evidence import Evidence, Withdrawn
 from model_devops.release.record import Identity
-from model_devops.release.store import Accept, Store, Stored, anyone, standing
+from model_devops.release.store import Store, Stored
+
+Accept = Callable[[Evidence], bool]
+"""Whether a `withdrawn` counts: an environment may ask who wrote it (S5)."""
+
+
+def anyone(_: Evidence) -> bool:
+    """Every withdrawal counts."""
+    return True
+
+
+def standing(evidence: Iterable[Evidence], accept: Accept = anyone) -> list[Evidence]:
+    """Those statements that no `withdrawn` about the same release ends. A `withdrawn` always stands (S5)."""
+    evidence = list(evidence)
+    ended = {
+        (item.release, cast(Withdrawn, item.body).statement)
+        for item in evidence
+        if item.kind == "withdrawn" and accept(item)
+    }
+    return [item for item in evidence if item.kind == "withdrawn" or (item.release, item.digest) not in ended]
 
 
 def counting(evidence: Iterable[Evidence], accept: Accept = anyone, among: Accept = anyone) -> list[Evidence]:

@@ -6,11 +6,11 @@ registry will be the second. Releases are looked up by version or by release dig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
-from model_devops.release.evidence import Body, Evidence, Withdrawn
+from model_devops.release.evidence import Body, Evidence
 from model_devops.release.record import Record
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], None]
 """Called with the number of bytes that were just done; from any thread, never from two at once."""
-Accept = Callable[[Evidence], bool]
-"""Whether a `withdrawn` counts: an environment may ask who wrote it (S5)."""
 
 
 class Stored:
@@ -142,31 +140,6 @@ class PackedFiles(Protocol):
     @property
     def layers(self) -> list[dict[str, Any]]:
         """OCI descriptors of the layers, in manifest order, without the record."""
-
-
-def newest(evidence: list[Evidence]) -> list[Evidence]:
-    """Those that no other of the list supersedes (S3): usually one; several after concurrent writers."""
-    named = {digest for item in evidence for digest in item.body.supersedes}
-    return [item for item in evidence if item.digest not in named]
-
-
-def anyone(_: Evidence) -> bool:
-    """Every withdrawal counts."""
-    return True
-
-
-def standing(evidence: Iterable[Evidence], accept: Accept = anyone) -> list[Evidence]:
-    """Those statements that no `withdrawn` about the same release ends. A `withdrawn` always stands (S5).
-
-    To find the newest that counts, use `standing.counting`, which does both.
-    """
-    evidence = list(evidence)
-    ended = {
-        (item.release, cast(Withdrawn, item.body).statement)
-        for item in evidence
-        if item.kind == "withdrawn" and accept(item)
-    }
-    return [item for item in evidence if item.kind == "withdrawn" or (item.release, item.digest) not in ended]
 
 
 def order(version: str) -> Version:

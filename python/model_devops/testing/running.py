@@ -9,8 +9,8 @@ from model_devops.deploy.revision import PENDING, VERIFIED, Revision
 from model_devops.errors import InterruptedBySignal, ModelDevopsError
 from model_devops.project import Project
 from model_devops.release.evidence import Deployed
-from model_devops.release.standing import built_here
-from model_devops.release.store import Stored, standing
+from model_devops.release.standing import built_here, standing
+from model_devops.release.store import Stored
 from model_devops.testing.baseline import Running
 
 

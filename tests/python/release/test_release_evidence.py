@@ -24,8 +24,8 @@ from model_devops.release.evidence import (
     Withdrawn,
 )
 from model_devops.release.layout import LayoutStore
-from model_devops.release.standing import built_here, counting, is_revoked, latest, rejected
-from model_devops.release.store import Stored, standing
+from model_devops.release.standing import built_here, counting, is_revoked, latest, rejected, standing
+from model_devops.release.store import Stored
 from release_samples import built
 
 Put = Callable[..., Stored]
@@ -273,6 +273,18 @@ def test_S3_what_came_after_a_withdrawn_one_still_comes_after_all_before_it(stor
     middle, last = add_test(store, release, True), add_test(store, release, True)
     withdraw(store, release.digest, middle)
     assert [item.digest for item in latest(store, release.digest, "tested")] == [last]
+
+
+def test_S5_who_refuses_a_withdrawal_still_sees_the_later_statement_as_the_newest(store: LayoutStore, put: Put) -> None:
+    release = put()
+    first, second = add_test(store, release, True), add_test(store, release, False)
+    withdraw(store, release.digest, second, origin="cli")
+    last = add_test(store, release, True)
+    assert [item.digest for item in latest(store, release.digest, "tested")] == [last]
+    strict = latest(store, release.digest, "tested", accept=lambda word: word.body.origin != "cli")
+    assert [item.digest for item in strict] == [last]
+    withdraw(store, release.digest, last, origin="jenkins")
+    assert [item.digest for item in latest(store, release.digest, "tested")] == [first]
 
 
 def test_S3_of_several_newest_all_are_returned(store: LayoutStore, put: Put) -> None:
