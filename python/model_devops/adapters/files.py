@@ -23,6 +23,25 @@ def sync_folder(folder: Path) -> None:
 def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace `path` by `data`: temporary file, fsync, rename, fsync of the folder."""
     faults.point("file.before-write")
+    with _written(path, data, mode) as name:
+        faults.point("file.before-rename")
+        os.replace(name, path)
+        faults.point("file.after-rename")
+
+
+def create_exclusive(path: Path, data: bytes) -> bool:
+    """Write `path` only if it does not exist yet, whole or not at all. Returns whether it was written."""
+    with _written(path, data, 0o644) as name:
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _written(path: Path, data: bytes, mode: int) -> Iterator[str]:
+    """A temporary file beside `path` with these bytes on the disk; gone afterwards, and the folder flushed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     try:
@@ -31,33 +50,11 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(name, mode)
-        faults.point("file.before-rename")
-        os.replace(name, path)
-    except BaseException:
+        yield name
+    finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-        raise
-    faults.point("file.after-rename")
     sync_folder(path.parent)
-
-
-def create_exclusive(path: Path, data: bytes) -> bool:
-    """Write `path` only if it does not exist yet, whole or not at all. Returns whether it was written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.link(name, path)
-    except FileExistsError:
-        return False
-    finally:
-        os.unlink(name)
-    sync_folder(path.parent)
-    return True
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from model_devops.cli import output
-from model_devops.cli.options import file_option, store_option
+from model_devops.cli.options import file_option, required_reason_option, store_option
 from model_devops.cli.seam import Result
 
 
@@ -15,7 +15,7 @@ from model_devops.cli.seam import Result
 @click.argument("environment")
 @file_option
 @store_option
-@click.option("--reason", required=True, help="Why; kept with the environment.")
+@required_reason_option
 def command(environment: str, file: Path, store: str | None, reason: str) -> Result:
     """Adopt."""
     from model_devops.deploy.actor import acting

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from model_devops.cli import output
-from model_devops.cli.options import file_option, reason_option, release_option, store_option
+from model_devops.cli.options import as_option, file_option, reason_option, release_option, store_option
 from model_devops.cli.seam import Result
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @file_option
 @store_option
 @release_option
-@click.option("--as", "as_", metavar="NAME", help="Who says so, where CI doesn't; some environments want CI's word.")
+@as_option
 @reason_option
 @click.option("--reject", is_flag=True, help="The user test failed: no environment takes it; needs --reason.")
 def command(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from model_devops.cli import output
-from model_devops.cli.options import file_option, store_option
+from model_devops.cli.options import file_option, reason_option, store_option
 from model_devops.cli.seam import Result
 
 
@@ -18,7 +18,7 @@ from model_devops.cli.seam import Result
 @click.option("--prerelease", is_flag=True, help="Build the tree as it is; claim no version.")
 @click.option("--force", is_flag=True, help="Train anew although an equal release stands.")
 @click.option("--at-least", type=click.Choice(["patch", "minor", "major"]), help="Raise the level; needs --reason.")
-@click.option("--reason", help="Why the level is raised.")
+@reason_option
 def command(
     file: Path,
     store: str | None,

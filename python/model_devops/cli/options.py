@@ -17,4 +17,17 @@ file_option = click.option(
 )
 store_option = click.option("--store", help="Where releases lie: a folder.")
 release_option = click.option("--release", help="A version or release digest; default: the one this build made.")
-reason_option = click.option("--reason", help="Why; recorded as evidence.")
+_WHY = "Why; it is recorded."
+reason_option = click.option("--reason", help=_WHY)
+
+
+def _not_blank(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("a reason is needed")
+    return value.strip()
+
+
+required_reason_option = click.option("--reason", required=True, callback=_not_blank, help=_WHY)
+as_option = click.option(
+    "--as", "as_", metavar="NAME", help="Who says so, where CI doesn't; default: CI's word, else the login name."
+)

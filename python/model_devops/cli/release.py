@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_devops.cli import output
-from model_devops.cli.options import file_option, store_option
+from model_devops.cli.options import as_option, file_option, required_reason_option, store_option
 from model_devops.cli.seam import Result
 
 if TYPE_CHECKING:
     from model_devops.project import Project
     from model_devops.release.evidence import Evidence
     from model_devops.release.store import Stored
-
-reason_option = click.option("--reason", required=True, help="Why; recorded as evidence.")
-as_option = click.option("--as", "name", metavar="NAME", help="Who says it; default: CI's actor, else the login name.")
 
 
 @click.group(help="Show, list, verify, export and revoke releases.")
@@ -198,18 +195,19 @@ def export(file: Path, store: str | None, release: str, path: Path) -> Result:
 @command.command(help="Say that a release must not be used any more, nor any other of the same bytes.")
 @file_option
 @store_option
-@reason_option
+@required_reason_option
 @as_option
 @click.argument("release")
-def revoke(file: Path, store: str | None, reason: str, name: str | None, release: str) -> Result:
+def revoke(file: Path, store: str | None, reason: str, as_: str | None, release: str) -> Result:
     """Counts for every release of its identity; stops nothing that runs (S6)."""
     from model_devops.building.summary import release_fields
+    from model_devops.policy.person import who
     from model_devops.project import open_project
     from model_devops.release.acts import revoke as revoke_release
 
     project = open_project(file, store=store)
     found = _find(project, release)
-    item, others = revoke_release(project.store, found, project.build, reason, name)
+    item, others = revoke_release(project.store, found, who(project.build, as_), reason, project.build.url)
     output.say(f"{output.style('revoked', 'red')}: {found.record.name} {found.version}: {reason}")
     for other in others:
         output.say(f"  and with it {other.version}, which has the same bytes")
@@ -225,15 +223,17 @@ def revoke(file: Path, store: str | None, reason: str, name: str | None, release
 @command.command(help="End a statement (as `release show` lists it), for example a revocation made by mistake.")
 @file_option
 @store_option
-@reason_option
+@required_reason_option
 @as_option
 @click.argument("statement")
-def withdraw(file: Path, store: str | None, reason: str, name: str | None, statement: str) -> Result:
+def withdraw(file: Path, store: str | None, reason: str, as_: str | None, statement: str) -> Result:
     """A `withdrawn` can't be withdrawn itself (S5)."""
+    from model_devops.policy.person import who
     from model_devops.project import open_project
     from model_devops.release.acts import withdraw as withdraw_statement
 
     project = open_project(file, store=store)
-    ended, item = withdraw_statement(project.store, statement, project.build, reason, name)
+    person = who(project.build, as_)
+    ended, item = withdraw_statement(project.store, statement, person, reason, project.build.url)
     output.say(f"withdrawn: {ended.kind} {ended.digest[:19]} of {ended.release[:19]}: {reason}")
     return Result(f"{ended.kind} withdrawn: {reason}", withdrawn=ended.digest, statement=item.digest)

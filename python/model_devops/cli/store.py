@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from model_devops.cli import output
-from model_devops.cli.options import file_option, store_option
-from model_devops.cli.release import as_option, reason_option
+from model_devops.cli.options import as_option, file_option, required_reason_option, store_option
 from model_devops.cli.seam import Result
 
 
@@ -46,19 +45,20 @@ def show(file: Path, store: str | None) -> Result:
 @command.command(help="Vouch for a release whose build this store has no word of.")
 @file_option
 @store_option
-@reason_option
+@required_reason_option
 @as_option
 @click.argument("release")
-def accept(file: Path, store: str | None, reason: str, name: str | None, release: str) -> Result:
+def accept(file: Path, store: str | None, reason: str, as_: str | None, release: str) -> Result:
     """Recorded as evidence of kind `accepted` (S7)."""
     from model_devops.building.summary import release_fields
+    from model_devops.policy.person import who
     from model_devops.project import open_project
     from model_devops.release.acts import accept as accept_release
     from model_devops.release.lookup import find_release
 
     project = open_project(file, store=store)
     found = find_release(project.store, project.model.name, release)
-    item = accept_release(project.store, found, project.build, reason, name)
+    item = accept_release(project.store, found, who(project.build, as_), reason, project.build.url)
     output.say(f"accepted: {found.record.name} {found.version}: {reason}")
     output.say("  What other stores know of it, a revocation for example, is not known here.")
     return Result(

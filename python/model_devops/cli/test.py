@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from model_devops.cli import output
-from model_devops.cli.options import file_option, reason_option, release_option, store_option
+from model_devops.cli.options import as_option, file_option, reason_option, release_option, store_option
 from model_devops.cli.seam import Result
 
 
@@ -20,7 +20,7 @@ from model_devops.cli.seam import Result
     "--accept", multiple=True, metavar="METRIC", help="Accept that this gate can't be compared; needs --reason."
 )
 @reason_option
-@click.option("--as", "as_", metavar="NAME", help="Who accepts, where CI doesn't say who started the build.")
+@as_option
 def command(
     file: Path, store: str | None, release: str | None, accept: tuple[str, ...], reason: str | None, as_: str | None
 ) -> Result:
@@ -28,13 +28,14 @@ def command(
     from model_devops.building.choose import choose
     from model_devops.building.summary import release_fields
     from model_devops.errors import FailedError
+    from model_devops.policy.person import who
     from model_devops.project import open_project
     from model_devops.testing.flow import Acceptance, test_release
     from model_devops.testing.running import running_in
 
     project = open_project(file, store=store)
     chosen = choose(project, release)
-    acceptance = Acceptance(list(accept), reason, as_ or project.build.actor)
+    acceptance = Acceptance(list(accept), reason, who(project.build, as_)) if accept else Acceptance()
     try:
         outcome = test_release(project, chosen, acceptance, running_in(project))
     except FailedError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from model_devops.cli import output
-from model_devops.cli.options import file_option, store_option
+from model_devops.cli.options import file_option, required_reason_option, store_option
 from model_devops.cli.seam import Result
 
 
@@ -16,7 +16,7 @@ from model_devops.cli.seam import Result
 @file_option
 @store_option
 @click.option("--release", help="Its version or digest; default: the only one that is blocked.")
-@click.option("--reason", required=True, help="Why it may return; kept with the environment.")
+@required_reason_option
 def command(environment: str, file: Path, store: str | None, release: str | None, reason: str) -> Result:
     """Unblock."""
     from model_devops.deploy.actor import acting

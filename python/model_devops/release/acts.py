@@ -5,17 +5,17 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from model_devops.adapters.ci import Build
 from model_devops.adapters.clock import timestamp
 from model_devops.errors import Problem, RefusedError
+from model_devops.policy.person import Person
 from model_devops.release.evidence import Accepted, Body, Evidence, Revoked, Withdrawn
 from model_devops.release.store import Store, Stored
-from model_devops.release.words import sentence, speaker
+from model_devops.release.words import sentence
 
 
-def revoke(store: Store, release: Stored, build: Build, reason: str, name: str | None) -> tuple[Evidence, list[Stored]]:
+def revoke(store: Store, release: Stored, by: Person, reason: str, url: str | None) -> tuple[Evidence, list[Stored]]:
     """Revoke a release; returns the statement and the other releases that it counts for (S6)."""
-    item = _say(store, release.digest, Revoked, build, name, reason=reason)
+    item = _say(store, release.digest, by, url, Revoked, reason=reason)
     others = [
         other
         for other in store.releases()
@@ -24,7 +24,7 @@ def revoke(store: Store, release: Stored, build: Build, reason: str, name: str |
     return item, others
 
 
-def withdraw(store: Store, statement: str, build: Build, reason: str, name: str | None) -> tuple[Evidence, Evidence]:
+def withdraw(store: Store, statement: str, by: Person, reason: str, url: str | None) -> tuple[Evidence, Evidence]:
     """End a statement, named by its digest or the first digits of it; returns it and the new statement (S5)."""
     ended = _statement(store, statement)
     if ended.kind == "withdrawn":
@@ -33,12 +33,12 @@ def withdraw(store: Store, statement: str, build: Build, reason: str, name: str 
             kind="not-withdrawable",
             hint="say again what was withdrawn by mistake: test, approve or revoke anew",
         )
-    return ended, _say(store, ended.release, Withdrawn, build, name, reason=reason, statement=ended.digest)
+    return ended, _say(store, ended.release, by, url, Withdrawn, reason=reason, statement=ended.digest)
 
 
-def accept(store: Store, release: Stored, build: Build, reason: str, name: str | None) -> Evidence:
+def accept(store: Store, release: Stored, by: Person, reason: str, url: str | None) -> Evidence:
     """Take a release although this store lacks the word of the build that made it (S7)."""
-    return _say(store, release.digest, Accepted, build, name, reason=reason)
+    return _say(store, release.digest, by, url, Accepted, reason=reason)
 
 
 def _statement(store: Store, reference: str) -> Evidence:
@@ -60,7 +60,6 @@ def _statement(store: Store, reference: str) -> Evidence:
     )
 
 
-def _say(store: Store, release: str, kind: type[Body], build: Build, name: str | None, **said: Any) -> Evidence:
-    by, origin = speaker(build, name)
-    body = kind(id=str(uuid.uuid4()), time=timestamp(), by=by, origin=origin, url=build.url, **said)
+def _say(store: Store, release: str, by: Person, url: str | None, kind: type[Body], **said: Any) -> Evidence:
+    body = kind(id=str(uuid.uuid4()), time=timestamp(), by=by.name, origin=by.origin, url=url, **said)
     return store.add_evidence(release, body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from model_devops.adapters.ci import Build
 from model_devops.release.evidence import (
     Accepted,
     Approved,
@@ -14,17 +13,6 @@ from model_devops.release.evidence import (
     Tested,
     Withdrawn,
 )
-
-
-def speaker(build: Build, name: str | None) -> tuple[str, str]:
-    """Who speaks, and who vouches for the name (A1): CI for its own actor, nobody (`cli`) for a name given here."""
-    if name is None and build.actor and build.ci != "none":
-        return build.actor, "jenkins" if build.ci == "jenkins" else "ci"
-    if name is None:
-        import getpass
-
-        name = getpass.getuser()
-    return name, "cli"
 
 
 def sentence(item: Evidence) -> str:  # noqa: PLR0911  one line for each kind

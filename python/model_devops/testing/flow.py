@@ -20,7 +20,9 @@ from model_devops.config.types import Test
 from model_devops.content.digest import digest
 from model_devops.content.files import collect
 from model_devops.content.hashing import hash_files
+from model_devops.deploy.actor import acting
 from model_devops.errors import FailedError, Problem, RefusedError, UsageError
+from model_devops.policy.person import Person
 from model_devops.project import Project
 from model_devops.release.evidence import GateResult, Tested
 from model_devops.release.store import Stored
@@ -46,7 +48,7 @@ class Acceptance:
 
     metrics: list[str] = field(default_factory=list)
     reason: str | None = None
-    by: str | None = None
+    by: Person | None = None
 
 
 def test_release(
@@ -206,12 +208,12 @@ class _Run:
         passed = not self.problems and gates.holds(results, accepted)
         messages = [problem.message for problem in self.problems]
         messages += [result.message for result in results if not gates.is_fine(result, accepted)]
-        ci = self.project.build.ci
+        actor, accepter = acting(self.project.build), self.acceptance.by if used else None
         return Tested(
             id=uuid.uuid4().hex,
             time=timestamp(),
-            by=self.acceptance.by,
-            origin="jenkins" if ci == "jenkins" else "cli" if ci == "none" else "ci",
+            by=accepter.name if accepter else actor.by,
+            origin=accepter.origin if accepter else actor.origin,
             url=self.project.build.url,
             passed=passed,
             commit=self.project.commit,
@@ -289,8 +291,6 @@ def _check_acceptance(test: Test, acceptance: Acceptance) -> None:
     ]
     if acceptance.metrics and not (acceptance.reason or "").strip():
         problems.append(Problem("--accept needs a reason, which is recorded", hint="add --reason"))
-    if acceptance.metrics and not (acceptance.by or "").strip():
-        problems.append(Problem("--accept needs the name of who accepts", hint="add --as NAME"))
     if problems:
         raise UsageError(problems[0].message, problems=problems)
 

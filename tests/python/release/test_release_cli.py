@@ -140,14 +140,26 @@ def test_S6_revoke_counts_for_all_of_the_identity_and_needs_a_reason(line: Line)
     assert (body.by, body.origin) == ("ann", "cli")
 
 
-def test_A1_in_ci_its_actor_speaks(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_A1_ci_vouches_only_for_who_started_a_manual_job(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     line.put("1.0.0")
     monkeypatch.setenv("GITLAB_CI", "true")
     monkeypatch.setenv("GITLAB_USER_LOGIN", "bob")
+    code, refused, _ = line("release", "revoke", "1.0.0", "--reason", "x")
+    assert (code, refused["error"]["kind"]) == (2, "nobody")
+    monkeypatch.setenv("CI_JOB_MANUAL", "true")
     line("release", "revoke", "1.0.0", "--reason", "x")
     line("release", "revoke", "1.0.0", "--reason", "x", "--as", "boss")
     bodies = [item.body for item in line.store.evidence(kind="revoked")]
     assert [(body.by, body.origin) for body in bodies] == [("bob", "ci"), ("boss", "cli")]
+
+
+def test_a_blank_reason_is_none(line: Line) -> None:
+    statement = line("release", "revoke", line.put("1.0.0").version, "--reason", " a leak ")[1]["statement"]
+    assert line.store.evidence(kind="revoked")[0].body.reason == "a leak"
+    for words in (["release", "revoke", "1.0.0"], ["release", "withdraw", statement], ["store", "accept", "1.0.0"]):
+        code, refused, _ = line(*words, "--reason", " ")
+        assert (code, "a reason is needed" in refused["error"]["message"]) == (2, True)
+    assert len(line.store.evidence()) == 2
 
 
 def test_S5_withdraw_ends_a_statement_but_no_withdrawal(line: Line) -> None:

@@ -7,6 +7,7 @@ import pytest
 from mini_project import PYTHON, Mini
 from model_devops.deploy.revision import Revision
 from model_devops.errors import FailedError, UnreachableError
+from model_devops.policy.person import Person
 from model_devops.project import Project, open_project
 from model_devops.release.evidence import Deployed
 from model_devops.release.store import Stored
@@ -135,16 +136,16 @@ def test_T4_a_baseline_that_fails_today_is_not_comparable_and_a_named_person_may
     assert gate.status == "not-comparable"
     assert "could not be measured again" in gate.message
     assert "--accept accuracy" in (caught.value.hint or "")
-    accepted = measure(at, new, old, Acceptance(["accuracy"], "another interface", "Kim")).evidence
+    accepted = measure(at, new, old, Acceptance(["accuracy"], "another interface", Person("Kim", "ci"))).evidence
     assert (accepted.passed, accepted.accepted) == (True, ["accuracy"])
-    assert (accepted.reason, accepted.by) == ("another interface", "Kim")
+    assert (accepted.reason, accepted.by, accepted.origin) == ("another interface", "Kim", "ci")
 
 
 def test_T4_a_missed_gate_cannot_be_accepted(at: Mini):
     measure(at, first(at), Running("none"))
     worse = change(at, seed=7)
     with pytest.raises(FailedError) as caught:
-        measure(at, worse, first(at), Acceptance(["accuracy"], "please", "Kim"))
+        measure(at, worse, first(at), Acceptance(["accuracy"], "please", Person("Kim", "ci")))
     assert "can't be accepted" in (caught.value.hint or "")
 
 

@@ -269,10 +269,10 @@ def test_the_teams_junit_file_is_published_and_a_missing_one_fails(mini: Mini):
     [
         (["--accept", "accuracy", "--reason", "r", "--as", "me"], "no gate of it against a baseline"),
         (["--accept", "drop", "--as", "me"], "needs a reason"),
-        (["--accept", "drop", "--reason", "r"], "needs the name"),
+        (["--accept", "drop", "--as", "me", "--reason", " "], "needs a reason"),
     ],
 )
-def test_T4_accepting_needs_a_relative_gate_a_reason_and_a_name(mini: Mini, arguments: list[str], says: str):
+def test_T4_accepting_needs_a_relative_gate_and_a_reason(mini: Mini, arguments: list[str], says: str):
     environments = "serve: {command: sleep 1}\nenvironments: {production: {target: local, port: 18999}}\n"
     gates = "{accuracy: {min: 0.5}, drop: {max_drop: 1, baseline: production}}"
     prepare(mini, EVALUATE.format(metrics="{'accuracy': 1, 'drop': 1}"), gates, more=environments)
