@@ -1,10 +1,7 @@
 """Builds by the real command on real repositories (B, V)."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -253,39 +250,3 @@ def test_a_build_killed_anywhere_is_followed_by_one_that_succeeds(mini, remote, 
     listed = mini.run("release", "verify", again["version"])
     assert listed["code"] == 0, listed["err"]
     assert (mini.folder / "params.yaml").read_text() == "seed: 1\n"
-
-
-def many(remote, tmp_path, count, arguments):
-    clones = [clone(remote, tmp_path / f"clone {number}") for number in range(count)]
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "model_devops", "--json", "build", *arguments(number)],
-            cwd=each.folder,
-            env={**os.environ, "MODEL_DEVOPS_HOME": str(tmp_path / f"home {number}")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number, each in enumerate(clones)
-    ]
-    results = []
-    for process in started:
-        out, err = process.communicate(timeout=600)
-        assert process.returncode == 0, err
-        results.append(json.loads(out))
-    return results
-
-
-@pytest.mark.timeout(600)
-def test_V3_many_clones_with_different_parameters_get_as_many_versions(mini, remote, tmp_path):
-    count = 50 if os.environ.get("MODEL_DEVOPS_SOAK") else 12
-    results = many(remote, tmp_path, count, lambda number: ["--param", f"seed={number + 100}"])
-    assert len({result["version"] for result in results}) == count
-
-
-@pytest.mark.timeout(600)
-def test_V4_many_clones_with_equal_inputs_get_one_version_and_all_hold_it(mini, remote, tmp_path):
-    count = 50 if os.environ.get("MODEL_DEVOPS_SOAK") else 12
-    results = many(remote, tmp_path, count, lambda _: [])
-    assert {result["version"] for result in results} == {"1.0.0"}
-    assert len({result["digest"] for result in results}) == 1
