@@ -56,7 +56,7 @@ def not_here(store: Store, final: Final) -> RefusedError:
     return RefusedError(
         f"{final.version} stands for this commit, but the store {store.location} does not hold it",
         kind="not-in-store",
-        hint="use the store that has it (`store:` in model.yaml or --store); --force builds anew",
+        hint="use the store that has it (`store:` in model.yaml or --store); --prerelease builds this commit anew",
     )
 
 

@@ -51,6 +51,8 @@ class Outcome:
     release: Stored
     new: bool
     trained: bool
+    why: str
+    """Why this build may claim a version, or why it may not (B6)."""
     notes: list[str]
 
 
@@ -74,7 +76,7 @@ class Building:
             standing_now = self.standing()
             release, new = self._release(given, standing_now)
         self._evidence(given, standing_now, release, new)
-        return Outcome(release, new, self.trained, self.notes)
+        return Outcome(release, new, self.trained, standing_now.why, self.notes)
 
     def standing(self) -> Standing:
         """Whether this build may claim a version, as the remote has it now (B6)."""

@@ -46,6 +46,8 @@ def command(
     output.say(f"{output.style(verb, 'green')} {project.model.name} {release.version}  {release.digest[:19]}")
     for reason_ in release.record.reasons if outcome.new else []:
         output.say(f"  {reason_.level}: {reason_.text}")
+    if release.record.is_prerelease:
+        output.say(f"  no version is claimed: {outcome.why}")
     summary = f"{project.model.name} {release.version}" + ("" if outcome.new else " (unchanged)")
     return Result(
         summary,
@@ -54,4 +56,5 @@ def command(
         digest=release.digest,
         new=outcome.new,
         trained=outcome.trained,
+        why=outcome.why,
     )
