@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from measuring import PROGRAM, ROOT, Row, in_turn, quietly
 
-ROUNDS = 15
+ROUNDS = 20
 FILE = str(ROOT / "examples" / "digits" / "model.yaml")
 PEERS = ROOT / "bench" / "peers"
 
@@ -15,12 +15,12 @@ def rows() -> Iterator[Row]:
     ours, theirs = in_turn(
         lambda: quietly(*PROGRAM, "--help"),
         lambda: quietly(sys.executable, "-I", str(PEERS / "click_nothing.py")),
-        ROUNDS,
+        rounds=ROUNDS,
     )
     yield Row("--help", ours, "a click program that does nothing", theirs, 1.2 * theirs)
     ours, theirs = in_turn(
         lambda: quietly(*PROGRAM, "config", "show", "--file", FILE),
         lambda: quietly(sys.executable, "-I", str(PEERS / "click_yaml.py"), FILE),
-        ROUNDS,
+        rounds=ROUNDS,
     )
     yield Row("config show", ours, "a click program with yaml's C loader", theirs, 1.3 * theirs)

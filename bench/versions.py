@@ -20,12 +20,12 @@ def rows() -> Iterator[Row]:
         few, many = _project(Path(folder) / "few", FEW, home), _project(Path(folder) / "many", MANY, home)
         call = [*PROGRAM, "version", "next"]
         listing = ("git", "for-each-ref", "--format=%(refname) %(objectname) %(contents)", "refs/tags")
-        with_many, with_few = in_turn(
+        with_many, with_few, git = in_turn(
             lambda: quietly(*call, cwd=many, environment=home),
             lambda: quietly(*call, cwd=few, environment=home),
-            ROUNDS,
+            lambda: quietly(*listing, cwd=many),
+            rounds=ROUNDS,
         )
-        git, _ = in_turn(lambda: quietly(*listing, cwd=many), lambda: None, ROUNDS)
         yield Row("version next among 10,000 tags", with_many, "the same among 10", with_few, with_few + 3 * git)
 
 

@@ -5,10 +5,12 @@ import yaml
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"))
-def main(file: click.utils.LazyFile) -> None:
+@click.argument("file", type=click.Path())
+def main(file: str) -> None:
     """Read and print."""
-    click.echo(yaml.dump(yaml.load(file, Loader=yaml.CSafeLoader), Dumper=yaml.CSafeDumper))
+    with open(file, "rb") as stream:
+        document = yaml.load(stream, Loader=yaml.CSafeLoader)
+    click.echo(yaml.dump(document, Dumper=yaml.CSafeDumper))
 
 
 main()

@@ -7,9 +7,8 @@ turns them into the result file, the message on the terminal and the exit code.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 
 class ExitCode(IntEnum):
@@ -43,8 +42,7 @@ MEANINGS: dict[ExitCode, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong: what, where, what is allowed and what to do next.
 
     `line` and `column` count from 1. `allowed` lists the values that would have been accepted.
@@ -65,7 +63,7 @@ class Problem:
 
     def as_dict(self) -> dict[str, Any]:
         """The problem for the result file, without what is unknown."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, ())}
+        return {key: value for key, value in self._asdict().items() if value not in (None, ())}
 
 
 class ModelDevopsError(Exception):

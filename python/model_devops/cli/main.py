@@ -78,7 +78,7 @@ class Verbs(click.Group):
         return name, command, rest
 
 
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", "-V", message="%(version)s")
 @click.option("--request", metavar="FILE", help="A JSON object with the verb's options.")
 @click.option("--result", metavar="FILE", help="Where to write the result document, also on failure.")
@@ -96,7 +96,7 @@ def run(argv: list[str]) -> int:
     _handle_signals()
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that are not UTF-8
     try:
-        result = root.main(argv, prog_name="model-devops", standalone_mode=False)
+        result = root.main(argv, prog_name="model-devops", standalone_mode=False, terminal_width=output.width())
     except SystemExit:  # click's answer to a reader that has closed the pipe
         return 0
     except BaseException as error:  # noqa: BLE001  every ending becomes a result and an exit code

@@ -46,6 +46,17 @@ def coloured(stream: Any) -> bool:
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def width() -> int:
+    """Columns for help: those of the terminal, between 50 and 98. As click does it, without importing shutil."""
+    columns = os.environ.get("COLUMNS", "")
+    if not columns.isdecimal():
+        try:
+            columns = str(os.get_terminal_size(1).columns)
+        except OSError:  # no terminal
+            columns = ""
+    return max(min(int(columns or 0) or 80, 100) - 2, 50)
+
+
 def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> None:
     """Print aligned columns."""
     lines = [list(headers), *[["" if cell is None else str(cell) for cell in row] for row in rows]]

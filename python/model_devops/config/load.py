@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
     from model_devops.config.types import Model
 
 
-@dataclass(frozen=True)
 class Loaded:
     """A model.yaml as read and found to be in order."""
 
-    path: Path
-    """Absolute."""
-    document: dict[str, Any]
-    """The file as plain data, without defaults and without keys that are null."""
-    places: Places
+    def __init__(self, path: Path, document: dict[str, Any], places: Places) -> None:
+        self.path = path
+        """Absolute."""
+        self.document = document
+        """The file as plain data, without defaults and without keys that are null."""
+        self.places = places
 
     @cached_property
     def model(self) -> Model:
