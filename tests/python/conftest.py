@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from model_devops import notices
+
 #: Variables by which a CI, git or this program's own settings would reach into a test.
 FOREIGN = (
     "GIT_",
@@ -70,6 +72,14 @@ def kill_those_of(folder: Path) -> None:
                 process.kill()
         except (psutil.Error, OSError):
             continue
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the domain warns of during this test, instead of printing it."""
+    said: list[str] = []
+    monkeypatch.setattr(notices, "_receivers", [said.append])
+    return said
 
 
 @pytest.fixture

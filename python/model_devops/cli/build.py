@@ -38,10 +38,10 @@ def command(
         raise click.UsageError("--at-least needs a --reason, which is recorded")
     project = open_project(file, store=store)
     options = Options(prerelease, force, parse(params), at_least, reason)
-    outcome = Building(project, options).run()
+    building = Building(project, options)
+    with output.warning_of(building.notes):
+        outcome = building.run()
     release = outcome.release
-    for note in outcome.notes:
-        output.warn(note)
     verb = "built" if outcome.new else "nothing new: this is"
     output.say(f"{output.style(verb, 'green')} {project.model.name} {release.version}  {release.digest[:19]}")
     for reason_ in release.record.reasons if outcome.new else []:

@@ -32,9 +32,8 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     chosen = choose(project, release)
     target = open_target(project.model.name, environment)
     rollout = Rollout(target, environment, project.store, acting(project.build, project.commit), output.say)
-    outcome = rollout.run(Deploy(project, environment, chosen, reason))
-    for note in outcome.notes:
-        output.warn(note)
+    with output.warning_of(rollout.notes):
+        outcome = rollout.run(Deploy(project, environment, chosen, reason))
     summary = told(project.model.name, environment, outcome)
     output.say(output.style(summary, "green"))
     return Result(

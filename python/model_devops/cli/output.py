@@ -28,9 +28,21 @@ def say(text: str = "") -> None:
 
 
 def warn(text: str) -> None:
-    """Print a warning and keep it for the result document."""
+    """Print a warning and keep it for the result document; once, however often it is said."""
+    if text in _state["warnings"]:
+        return
     _state["warnings"].append(text)
     print(style(f"warning: {text}", "yellow", sys.stderr), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def warning_of(notes: list[str]) -> Iterator[None]:
+    """Warn of what a step noted, also where it fails."""
+    try:
+        yield
+    finally:
+        for note in notes:
+            warn(note)
 
 
 def style(text: str, name: str, stream: Any = None) -> str:

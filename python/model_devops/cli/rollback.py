@@ -29,9 +29,8 @@ def command(environment: str, file: Path, store: str | None, to: str | None, rea
     project = open_project(file, store=store)
     target = open_known(project, environment)
     rollout = Rollout(target, environment, project.store, acting(project.build, project.commit), output.say)
-    outcome = rollout.run(Rollback(environment, project.store, to, reason))
-    for note in outcome.notes:
-        output.warn(note)
+    with output.warning_of(rollout.notes):
+        outcome = rollout.run(Rollback(environment, project.store, to, reason))
     summary = told(project.model.name, environment, outcome)
     output.say(output.style(summary, "green"))
     if outcome.revision and outcome.revision.replaced_version:

@@ -28,9 +28,8 @@ def command(environment: str, file: Path, store: str | None, reason: str | None)
     project = open_project(file, store=store)
     target = open_known(project, environment)
     rollout = Rollout(target, environment, project.store, acting(project.build, project.commit), output.say)
-    outcome = rollout.run(Stop(environment, reason))
-    for note in outcome.notes:
-        output.warn(note)
+    with output.warning_of(rollout.notes):
+        outcome = rollout.run(Stop(environment, reason))
     what = "runs nothing now" if outcome.changed else "ran nothing already"
     summary = f"{project.model.name} {environment} {what}"
     output.say(output.style(summary, "green"))

@@ -82,7 +82,7 @@ def join(file: Path, store: str | None, old: Path) -> Result:
 
     loaded = load(file)
     git = open_git(loaded.folder)
-    place = locate(loaded.model, git, store, folder=loaded.folder, fork=detect().fork, warn=output.warn)
+    place = locate(loaded.model, git, store, folder=loaded.folder, fork=detect().fork)
     taken = join_stores(place, loaded.model, old)
     if git is not None:
         remember(place, git)

@@ -12,12 +12,11 @@ import contextlib
 import hashlib
 import os
 import re
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_devops import notices
 from model_devops.adapters.paths import data_folder
 from model_devops.errors import ModelDevopsError, UsageError
 from model_devops.release import index as indexes
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 SETTING = "model-devops.store"
 """The clone's git setting that keeps the key."""
-Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -47,36 +45,28 @@ class Location:
         return LayoutStore(self.root / model.name)
 
 
-def _to_stderr(text: str) -> None:
-    print(f"model-devops: {text}", file=sys.stderr)
-
-
-def open_store(
-    model: Model, git: Git | None, store: str | None, *, folder: Path, fork: bool = False, warn: Warn = _to_stderr
-) -> LayoutStore:
+def open_store(model: Model, git: Git | None, store: str | None, *, folder: Path, fork: bool = False) -> LayoutStore:
     """The store of `model`: `store` (an argument), else model.yaml's, else the default one (S1).
 
     `folder` is model.yaml's: a relative store is below it. Builds of forks have one inside their workspace,
     whatever is named (P6). Raises UsageError where two stores claim to be this clone's, with the command that
     joins them, and for what is no folder.
     """
-    found = locate(model, git, store, folder=folder, fork=fork, warn=warn)
+    found = locate(model, git, store, folder=folder, fork=fork)
     if found.key is not None and git is not None:
         _follow(found, git)
         remember(found, git)
     return found.store(model)
 
 
-def locate(
-    model: Model, git: Git | None, store: str | None, *, folder: Path, fork: bool = False, warn: Warn = _to_stderr
-) -> Location:
+def locate(model: Model, git: Git | None, store: str | None, *, folder: Path, fork: bool = False) -> Location:
     """As `open_store`, without changing or joining anything."""
     if fork:
         return Location(_beside_git(git, folder) / "stores" / "fork")
     named = store or model.store
     if named:
         return Location(_named(named, folder))
-    return _default(git, folder, warn)
+    return _default(git, folder)
 
 
 def _named(named: str, folder: Path) -> Path:
@@ -89,13 +79,13 @@ def _named(named: str, folder: Path) -> Path:
     return folder / os.path.expanduser(named)
 
 
-def _default(git: Git | None, folder: Path, warn: Warn) -> Location:
+def _default(git: Git | None, folder: Path) -> Location:
     kept = git.config_get(SETTING) if git else None
     key = _key(git, folder, kept)
     base = _writable_home()
     if base is None:
         base = _beside_git(git, folder)
-        warn(f"there is no home that can be written to: releases are kept in {base}, with this clone only")
+        notices.warn(f"there is no home that can be written to: releases are kept in {base}, with this clone only")
     root = base / "stores" / slug(key)
     old = base / "stores" / slug(kept) if kept and kept != key else None
     return Location(root, key, old if old and holds_anything(old) else None)

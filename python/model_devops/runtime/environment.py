@@ -7,13 +7,13 @@ written last says that it is whole. What a killed build left half made is made a
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import shutil
 import stat
 import tempfile
 from pathlib import Path
 
+from model_devops import notices
 from model_devops.adapters.files import locked, write_atomic
 from model_devops.adapters.paths import cache_folder
 from model_devops.errors import Problem, UnreachableError, UsageError
@@ -24,7 +24,6 @@ from model_devops.runtime.requirements import read
 
 #: Written last, inside the environment.
 _WHOLE = "model-devops-whole"
-_log = logging.getLogger("model_devops")
 
 
 def for_release(store: Store, release: Stored) -> Path | None:
@@ -48,7 +47,7 @@ def for_requirements(file: Path) -> Path:
     except UnreachableError:
         if not last.is_file():
             raise
-        _log.warning("no package index answers: using the set that %s resolved to last time", file.name)
+        notices.warn(f"no package index answers: using the set that {file.name} resolved to last time")
         lock = last.read_bytes()
     else:
         write_atomic(last, lock)
@@ -149,7 +148,7 @@ def _folder() -> Path:
             f"{folder} belongs to somebody else or can be written by others, and the cache {kept} can't be written",
             hint="set MODEL_DEVOPS_HOME to a folder of your own",
         )
-    _log.warning("the cache %s can't be written: runtimes are kept in %s; set MODEL_DEVOPS_HOME", kept, folder)
+    notices.warn(f"the cache {kept} can't be written: runtimes are kept in {folder}; set MODEL_DEVOPS_HOME")
     return folder
 
 
