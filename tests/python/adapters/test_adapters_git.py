@@ -270,6 +270,39 @@ def test_branch_below_the_name_of_a_former_one_is_fetched(repo: Path, bare_remot
     assert found.fetch_branch(found.remote(), "release/1") == found.head()
 
 
+def test_fetch_waits_while_another_process_of_the_clone_holds_a_lock(
+    repo: Path, bare_remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = repo / ".git" / "refs" / "model-devops" / "heads" / "main.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("")
+    waited: list[int] = []
+
+    def pause(attempt: int) -> None:
+        waited.append(attempt)
+        if attempt == 1:
+            lock.unlink()
+
+    monkeypatch.setattr("model_devops.adapters.git._pause", pause)
+    found = opened(repo)
+    assert found.fetch_branch(found.remote(), "main") == found.head()
+    assert waited == [0, 1]
+
+
+def test_a_lock_that_nobody_lets_go_is_told_in_gits_words(
+    repo: Path, bare_remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = repo / ".git" / "refs" / "model-devops" / "heads" / "main.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("")
+    waited: list[int] = []
+    monkeypatch.setattr("model_devops.adapters.git._pause", waited.append)
+    found = opened(repo)
+    with pytest.raises(UnreachableError, match=r"main\.lock"):
+        found.fetch_branch(found.remote(), "main")
+    assert waited == list(range(7))
+
+
 def test_branch_that_the_remote_lacks_is_a_usage_error(repo: Path, bare_remote: Path) -> None:
     with pytest.raises(UsageError, match="has no branch nope") as caught:
         opened(repo).fetch_branch(opened(repo).remote(), "nope")
