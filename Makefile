@@ -40,8 +40,10 @@ soak: venv  ## the long tests, with hundreds of rounds
 lock: venv  ## resolve the dependencies anew (with Python 3.11)
 	@$(BIN)/python -m pip --quiet install pip-tools
 	@$(PIP_COMPILE) --upgrade --output-file requirements/cli.txt python/pyproject.toml
-	@$(PIP_COMPILE) --upgrade --constraint requirements/cli.txt --output-file requirements/dev.txt \
-		python/pyproject.toml requirements/dev.in
+	@$(PIP_COMPILE) --upgrade --constraint requirements/cli.txt --extra jenkins \
+		--output-file requirements/jenkins.txt python/pyproject.toml
+	@$(PIP_COMPILE) --upgrade --constraint requirements/jenkins.txt --extra jenkins \
+		--output-file requirements/dev.txt python/pyproject.toml requirements/dev.in
 
 clean:  ## remove all that make made
 	@rm -rf .venv .cache .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist python/*.egg-info

@@ -121,6 +121,12 @@ class Git:
         name, mail = self.run("log", "-1", "--format=%an%x00%ae", "--end-of-options", commit).split("\0")
         return name, mail
 
+    def authors_since(self, base: str, limit: int) -> list[tuple[str, str]]:
+        """Name and mail of the author of each of the newest `limit` commits that `base` doesn't reach, newest first."""
+        options = ("--use-mailmap", "--no-show-signature", f"--max-count={limit}", "--format=%aN%x00%aE")
+        lines = self.run("log", *options, "--end-of-options", f"{base}..HEAD").split("\n")
+        return [(name, mail) for name, _, mail in (line.partition("\0") for line in lines if line)]
+
     def commit_time(self, commit: str) -> str:
         """A commit's committer date, ISO 8601. For people only."""
         return self.run("log", "-1", "--format=%cI", "--end-of-options", commit)

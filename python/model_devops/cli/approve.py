@@ -126,6 +126,7 @@ def _result(text: str, release: Stored, body: Evidence, person: Person) -> Resul
         text,
         release=release_fields(release),
         evidence=body.digest,
+        decision=body.kind,
         by=person.name,
         origin=person.origin,
     )

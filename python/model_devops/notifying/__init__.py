@@ -1,0 +1,1 @@
+"""Telling people how a build ended: what failed and why, who broke it, what runs now."""
