@@ -80,7 +80,7 @@ class Served(Mini):
         return Path(os.environ["MODEL_DEVOPS_HOME"])
 
     def state(self, environment: str = "test") -> Path:
-        return self.home / "environments" / f"mini-{environment}"
+        return self.home / "environments" / "mini" / environment
 
     def get(self, path: str, environment: str = "test") -> dict:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[environment]}{path}", timeout=5) as answer:
@@ -124,6 +124,17 @@ def make_served(folder: Path) -> Served:
     helper = Path(model_devops.__file__).parent / "serving" / "model_digest.py"
     served.commit(**{"model.yaml": text, "serve.py": SERVER, "model_digest.py": helper.read_text()})
     return served
+
+
+def tamper(served: Served, environment: str, number: int) -> Path:
+    """Change one byte of the weights in the copy that serves."""
+    path = served.state(environment) / "files" / str(number) / "model" / "weights.safetensors"
+    for item in (path.parent, path):
+        item.chmod(0o755)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    return path
 
 
 def of_home(home: Path) -> list[psutil.Process]:

@@ -57,6 +57,13 @@ def _written(path: Path, data: bytes, mode: int) -> Iterator[str]:
     sync_folder(path.parent)
 
 
+def reports_folder(folder: Path) -> Path:
+    """Where reports and logs lie for CI to publish: below model.yaml's folder, made if needed; git ignores it."""
+    own = folder / ".model-devops"
+    create_exclusive(own / ".gitignore", b"*\n")
+    return own / "reports"
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold a kernel lock on `path`, which ends with this process. Without `wait`: BlockingIOError."""

@@ -78,16 +78,13 @@ def _reject(project: Project, environment: str, release: Stored, person: Person,
 
 def _leave(project: Project, environment: str) -> list[str]:
     """Take the rejected release back where it runs still; says where that went."""
-    from model_devops.deploy.actor import acting
-    from model_devops.deploy.open import open_target
+    from model_devops.deploy.open import open_rollout, open_target
     from model_devops.deploy.rollback import take_back_rejected
-    from model_devops.deploy.rollout import Rollout
 
     target = open_target(project.model.name, environment)
     if target.place() is None:
         return []
-    actor = acting(project.build, project.commit)
-    return take_back_rejected(Rollout(target, environment, project.store, actor, output.say)).notes
+    return take_back_rejected(open_rollout(project, environment, target, output.say)).notes
 
 
 def _where(project: Project, environment: str, release: Stored) -> str:

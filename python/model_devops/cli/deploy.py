@@ -21,17 +21,15 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     """Deploy."""
     from model_devops.building.choose import choose
     from model_devops.building.summary import release_fields
-    from model_devops.deploy.actor import acting
     from model_devops.deploy.deploying import Deploy
-    from model_devops.deploy.open import open_target
-    from model_devops.deploy.rollout import Rollout
+    from model_devops.deploy.open import open_rollout, open_target
     from model_devops.deploy.summary import revision_fields, told
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
     chosen = choose(project, release)
     target = open_target(project.model.name, environment)
-    rollout = Rollout(target, environment, project.store, acting(project.build, project.commit), output.say)
+    rollout = open_rollout(project, environment, target, output.say)
     with output.warning_of(rollout.notes):
         outcome = rollout.run(Deploy(project, environment, chosen, reason))
     summary = told(project.model.name, environment, outcome)
@@ -40,6 +38,7 @@ def command(environment: str, file: Path, store: str | None, release: str | None
         summary,
         release=release_fields(chosen),
         revision=revision_fields(outcome.revision),
+        reports=rollout.reports,
         changed=outcome.changed,
         environment=environment,
         notes=outcome.notes,

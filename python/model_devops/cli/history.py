@@ -45,8 +45,9 @@ def _cells(row: Row) -> list[object]:
     why = (row.why or "")[:60]
     shown = len(row.evidence) or None
     proof = ", ".join(row.proof)
+    status = "broken" if row.broken else row.status
     return [
-        row.revision, row.version, release, row.action, row.status, row.by, when, why, proof, shown, _span(row.delta)
+        row.revision, row.version, release, row.action, status, row.by, when, why, proof, shown, _span(row.delta)
     ]  # fmt: skip
 
 

@@ -19,16 +19,14 @@ from model_devops.cli.seam import Result
 @reason_option
 def command(environment: str, file: Path, store: str | None, to: str | None, reason: str | None) -> Result:
     """Roll back."""
-    from model_devops.deploy.actor import acting
-    from model_devops.deploy.open import open_known
+    from model_devops.deploy.open import open_known, open_rollout
     from model_devops.deploy.rollback import Rollback
-    from model_devops.deploy.rollout import Rollout
     from model_devops.deploy.summary import revision_fields, told
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
     target = open_known(project, environment)
-    rollout = Rollout(target, environment, project.store, acting(project.build, project.commit), output.say)
+    rollout = open_rollout(project, environment, target, output.say)
     with output.warning_of(rollout.notes):
         outcome = rollout.run(Rollback(environment, project.store, to, reason))
     summary = told(project.model.name, environment, outcome)
@@ -39,6 +37,7 @@ def command(environment: str, file: Path, store: str | None, to: str | None, rea
     return Result(
         summary,
         revision=revision_fields(outcome.revision),
+        reports=rollout.reports,
         changed=outcome.changed,
         environment=environment,
         notes=outcome.notes,

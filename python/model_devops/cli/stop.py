@@ -18,16 +18,14 @@ from model_devops.cli.seam import Result
 @reason_option
 def command(environment: str, file: Path, store: str | None, reason: str | None) -> Result:
     """Stop."""
-    from model_devops.deploy.actor import acting
     from model_devops.deploy.deploying import Stop
-    from model_devops.deploy.open import open_known
-    from model_devops.deploy.rollout import Rollout
+    from model_devops.deploy.open import open_known, open_rollout
     from model_devops.deploy.summary import revision_fields
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
     target = open_known(project, environment)
-    rollout = Rollout(target, environment, project.store, acting(project.build, project.commit), output.say)
+    rollout = open_rollout(project, environment, target, output.say)
     with output.warning_of(rollout.notes):
         outcome = rollout.run(Stop(environment, reason))
     what = "runs nothing now" if outcome.changed else "ran nothing already"
@@ -36,6 +34,7 @@ def command(environment: str, file: Path, store: str | None, reason: str | None)
     return Result(
         summary,
         revision=revision_fields(outcome.revision),
+        reports=rollout.reports,
         changed=outcome.changed,
         environment=environment,
         notes=outcome.notes,

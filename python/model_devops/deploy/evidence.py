@@ -28,6 +28,7 @@ def statement(environment: str, revision: Revision) -> Deployed:
         rollback=revision.action == "rollback",
         replaces=revision.replaces,
         restored=revision.restored,
+        broken=revision.broken,
         proof=revision.proof,
         decided_on=revision.decided_on,
         reason=revision.failure or revision.reason,

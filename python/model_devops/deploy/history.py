@@ -29,6 +29,8 @@ class Row:
     """Digests of the statements about it: what it was decided on, and what it came to."""
     downtime: float | None = None
     restored: str | None = None
+    broken: str | None = None
+    """Why what ran before could not be restored."""
     delta: float | None = None
     """ΔV in seconds, where this was a promotion that another one came before (V7)."""
 
@@ -71,6 +73,7 @@ def _from_record(item: Revision, said: list[Evidence], deltas: dict[int, float |
         evidence=[*item.decided_on, *(one.digest for one in about)],
         downtime=item.downtime,
         restored=item.restored,
+        broken=item.broken,
         delta=deltas.get(item.number) if item.status == "verified" else None,
     )
 
@@ -90,5 +93,6 @@ def _from_evidence(store: Store, item: Evidence, body: Deployed, deltas: dict[in
         proof=body.proof,
         evidence=[*body.decided_on, item.digest],
         restored=body.restored,
+        broken=body.broken,
         delta=deltas.get(body.revision) if body.status == "verified" else None,
     )

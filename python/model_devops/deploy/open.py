@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_devops.adapters.paths import data_folder
 from model_devops.deploy.target import Target
 from model_devops.errors import UsageError
 from model_devops.project import Project
+
+if TYPE_CHECKING:
+    from model_devops.deploy.rollout import Rollout
 
 
 def open_target(model: str, environment: str) -> Target:
@@ -17,7 +22,7 @@ def open_target(model: str, environment: str) -> Target:
     """
     from model_devops.deploy.local.target import LocalTarget
 
-    return LocalTarget(model, environment, _folder() / f"{model}-{environment}")
+    return LocalTarget(model, environment, _folder() / model / environment)
 
 
 def open_known(project: Project, environment: str) -> Target:
@@ -34,6 +39,14 @@ def open_known(project: Project, environment: str) -> Target:
             hint=f"did you mean {near[0]}?" if near else "environments are named under `environments:` in model.yaml",
         )
     return target
+
+
+def open_rollout(project: Project, environment: str, target: Target, say: Callable[[str], None]) -> Rollout:
+    """A run of this program that may change what runs there."""
+    from model_devops.deploy.actor import acting
+    from model_devops.deploy.rollout import Rollout
+
+    return Rollout(target, environment, project.store, acting(project.build, project.commit), say, project.folder)
 
 
 def _folder() -> Path:

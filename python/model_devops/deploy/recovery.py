@@ -5,9 +5,10 @@ from __future__ import annotations
 from model_devops.adapters.signals import deferred
 from model_devops.deploy import evidence, states
 from model_devops.deploy.deploying import remembered
-from model_devops.deploy.revision import INTERRUPTED, VERIFIED, Revision
+from model_devops.deploy.restoring import undo
+from model_devops.deploy.revision import INTERRUPTED, PENDING, VERIFIED, Revision
 from model_devops.deploy.rollout import Rollout
-from model_devops.errors import BrokenError, ModelDevopsError
+from model_devops.errors import UnreachableError
 
 
 def recover(rollout: Rollout) -> None:
@@ -38,19 +39,10 @@ def _finish(rollout: Rollout, left: Revision) -> None:
 
 def _undo(rollout: Rollout, left: Revision, cause: str) -> None:
     before = states.current(rollout.target.revisions())
-    report = rollout.target.save_report(left, cause)
-    kept = str(report) if report else None
-    try:
-        restored = rollout.restore(before)
-    except ModelDevopsError as error:
-        rollout.finish(left, INTERRUPTED, failure=cause, report=kept)
-        raise BrokenError(
-            f"revision {left.number} of {rollout.environment} was interrupted ({cause}), and what ran before"
-            f" could not be restored: {error.message}",
-            hint=f"a person is needed: see {report}, then deploy again",
-        ) from error
-    rollout.finish(left, INTERRUPTED, failure=cause, report=kept, restored=restored)
-    rollout.notes.append(f"revision {left.number} had been interrupted ({cause}); restored: {restored}")
+    done = undo(rollout, left, before, cause, INTERRUPTED)
+    if done.status == PENDING:
+        raise UnreachableError(rollout.notes.pop(), kind="not-recorded", hint="make room or repair, and run this again")
+    rollout.notes.append(f"revision {left.number} had been interrupted ({cause}); restored: {done.restored}")
 
 
 def _obstacle(rollout: Rollout, left: Revision) -> str | None:

@@ -49,6 +49,8 @@ class Revision(Base, frozen=True, kw_only=True):
     """The first cause, in one line."""
     restored: str | None = None
     """What was restored after a failure: a version, or `nothing`."""
+    broken: str | None = None
+    """Why what ran before could not be restored (exit code 6)."""
     downtime: float | None = None
     """Seconds without a ready server during this rollout."""
     report: str | None = None

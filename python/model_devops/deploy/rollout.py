@@ -7,6 +7,7 @@ report, restore exactly what ran before, and say so.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +24,11 @@ from model_devops.config.types import Environment
 from model_devops.deploy import evidence, states
 from model_devops.deploy.actor import Actor
 from model_devops.deploy.proof import prove
+from model_devops.deploy.reports import published
+from model_devops.deploy.restoring import title, undo, words
 from model_devops.deploy.revision import FAILED, INTERRUPTED, PENDING, VERIFIED, Place, Revision, Source
 from model_devops.deploy.target import Target
-from model_devops.errors import BrokenError, InterruptedBySignal, ModelDevopsError, RefusedError, RestoredError
+from model_devops.errors import InterruptedBySignal, RefusedError, RestoredError
 from model_devops.release.store import Store, Stored
 
 
@@ -85,13 +88,17 @@ class Rollout:
         store: Store,
         actor: Actor,
         say: Callable[[str], None] = lambda _: None,
+        folder: Path | None = None,
     ) -> None:
         self.target = target
         self.environment = environment
         self.store = store
         self.actor = actor
         self.say = say
+        self.folder = folder
+        """Where CI finds files: reports of failed attempts are copied there."""
         self.notes: list[str] = []
+        self.reports: list[dict[str, str]] = []
 
     def run(self, wish: Wish) -> Outcome:
         """Do what is asked. Raises BusyError, RefusedError, RestoredError, BrokenError, InterruptedBySignal."""
@@ -196,10 +203,14 @@ class Rollout:
                 self._undo(revision, before, error, began if ran else None)
             raise  # _undo raises; this is for readers
         with deferred():
+            if cause is None:
+                try:
+                    verified = self.finish(revision, VERIFIED, proof=proof, downtime=downtime)
+                except OSError as error:
+                    cause = f"it can't be recorded: {words(error)}"
             if cause is not None:
                 self._undo(revision, before, cause, began if ran else None)
-            verified = self.finish(revision, VERIFIED, proof=proof, downtime=downtime)
-            self.target.prune([verified])
+            self.prune([verified])
         return Outcome(verified, before, True, self.notes)
 
     def check(self, revision: Revision, required: Sequence[str], *, wait: bool) -> tuple[str | None, list[str]]:
@@ -227,73 +238,38 @@ class Rollout:
 
     def _undo(self, revision: Revision, before: Revision | None, why: str | BaseException, began: float | None) -> None:
         """Report, restore, record; always raises: RestoredError, BrokenError, or the signal that came."""
-        cause = why if isinstance(why, str) else _words(why)
-        status = INTERRUPTED if isinstance(why, (InterruptedBySignal, KeyboardInterrupt)) else FAILED
+        cause = why if isinstance(why, str) else words(why)
+        interrupted = isinstance(why, (InterruptedBySignal, KeyboardInterrupt))
         self.say(f"revision {revision.number} failed: {cause}")
-        report = self.target.save_report(revision, cause)
-        changes: dict[str, Any] = {"failure": cause, "report": str(report) if report else None}
-        try:
-            restored = self.restore(before)
-        except ModelDevopsError as error:
-            failed = self.finish(revision, status, **changes)
-            raise BrokenError(
-                f"{self._title(revision)} failed ({cause}), and what ran before could not be restored: {error.message}",
-                hint=f"a person is needed: see {report}, then deploy again",
-                details=self._details(failed),
-            ) from error
-        if began is not None:
-            changes["downtime"] = round(monotonic() - began, 3)
-        failed = self.finish(revision, status, restored=restored, **changes)
-        if isinstance(why, (InterruptedBySignal, KeyboardInterrupt)):
+        failed = undo(self, revision, before, cause, INTERRUPTED if interrupted else FAILED, began)
+        if isinstance(why, InterruptedBySignal):
+            why.details = self.details(failed)
+        if isinstance(why, BaseException) and interrupted:
             raise why
         raise RestoredError(
-            f"{self._title(revision)} failed: {cause}; {self._said(before, failed)}",
-            hint=f"the attempt's log and state are in {report}" if report else None,
-            details=self._details(failed),
+            f"{title(self, revision)} failed: {cause}; {self._said(before, failed)}",
+            hint=f"the attempt's log and state are in {failed.report}" if failed.report else None,
+            details=self.details(failed),
         ) from (why if isinstance(why, BaseException) else None)
 
-    def restore(self, before: Revision | None) -> str:
-        """Bring back exactly what ran before, as recorded (D5). Returns what. Raises where that can't be done."""
-        faults.point("rollout.before-restore")
-        wanted = before or states.NOTHING
-        release = self.store.find(wanted.release) if wanted.release else None
-        self.prepare(wanted, release)
-        self.target.apply(wanted)
-        cause = self.target.watch(wanted, self.say)
-        if cause is None and wanted.release:
-            cause = "; ".join(prove(self.target.observe(), wanted, []).problems) or None
-        if cause is not None:
-            raise BrokenError(cause)
-        faults.point("rollout.after-restore")
-        if release is not None:
-            self._say_if_unwanted(release)
-        return wanted.version or "nothing"
+    def save_report(self, revision: Revision, cause: str) -> str | None:
+        """Save what is known of a failed attempt before it is undone. Returns the path of the report, if it could."""
+        saved = self.target.save_report(revision, cause)
+        self.reports += published(saved, self.folder, f"{revision.action}-{self.environment}-{revision.number}")
+        return str(saved[0]) if saved else None
 
-    def _say_if_unwanted(self, release: Stored) -> None:
-        from model_devops.release.standing import is_revoked, rejected
-
-        for word, holds in (("revoked", is_revoked(self.store, release.record.identity)),
-                            ("rejected", rejected(self.store, release))):  # fmt: skip
-            if holds:
-                self.notes.append(f"{release.version} runs again although it was {word} meanwhile")
-                self.say(self.notes[-1])
-
-    def _title(self, revision: Revision) -> str:
-        what = f"{revision.action} of {revision.version}" if revision.version else revision.action
-        return f"{what} in {self.environment} (revision {revision.number})"
+    def prune(self, keep: list[Revision]) -> None:
+        """Remove what was prepared for others. What can't be removed now is removed by the next run."""
+        with contextlib.suppress(OSError):
+            self.target.prune(keep)
 
     def _said(self, before: Revision | None, failed: Revision) -> str:
         runs = f"{before.version} runs again" if before and before.release else "nothing runs, as before"
         down = f", after {failed.downtime:.1f} s of downtime" if failed.downtime is not None else ""
         return runs + down + "".join(f"; {note}" for note in self.notes)
 
-    def _details(self, revision: Revision) -> dict[str, Any]:
+    def details(self, revision: Revision) -> dict[str, Any]:
+        """What the result document says of a revision that failed."""
         from model_devops.deploy.summary import revision_fields
 
-        title = f"{self.environment}: attempt of revision {revision.number}"
-        reports = [{"kind": "text", "path": revision.report, "title": title}] if revision.report else []
-        return {"revision": revision_fields(revision), "reports": reports, "notes": self.notes}
-
-
-def _words(error: BaseException) -> str:
-    return error.message if isinstance(error, ModelDevopsError) else f"{type(error).__name__}: {error}"
+        return {"revision": revision_fields(revision), "reports": self.reports, "notes": self.notes}

@@ -28,6 +28,12 @@ def pending(revisions: Sequence[Revision]) -> Revision | None:
     return next((item for item in reversed(revisions) if item.status == PENDING), None)
 
 
+def broken(revisions: Sequence[Revision]) -> Revision | None:
+    """The revision after which what ran before could not be brought back, if nothing was brought about since (D5)."""
+    last = next((item for item in reversed(revisions) if item.status != PENDING), None)
+    return last if last is not None and last.broken else None
+
+
 def next_number(revisions: Sequence[Revision]) -> int:
     """The number of the next revision."""
     return max((item.number for item in revisions), default=0) + 1

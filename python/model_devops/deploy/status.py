@@ -32,6 +32,11 @@ def status(store: Store, environment: str, target: Target) -> Status:
     record = states.current(revisions)
     seen = target.observe()
     remarks = _drift(record, seen)
+    failed = states.broken(revisions)
+    if failed is not None:
+        remarks.append(
+            f"revision {failed.number} failed, and what ran before could not be brought back: {failed.broken}"
+        )
     left = states.pending(revisions)
     if left is not None:
         remarks.append(f"revision {left.number} is pending: running now, or left by a killed run")

@@ -88,8 +88,11 @@ class Target(Protocol):
     def smoke(self, revision: Revision) -> list[str]:
         """Send the revision's smoke requests; returns what was wrong, one message each."""
 
-    def save_report(self, revision: Revision, cause: str) -> Path | None:
-        """Save logs and state of a failed attempt before it is undone; returns where."""
+    def save_report(self, revision: Revision, cause: str) -> list[Path]:
+        """Save logs and state of a failed attempt before it is undone: the report first, then the server's log.
+
+        Whatever can't be written is left out: nothing here may keep what ran before from coming back.
+        """
 
     def prune(self, keep: list[Revision]) -> None:
         """Remove what was prepared for other revisions than these."""

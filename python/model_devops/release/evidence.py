@@ -124,6 +124,8 @@ class Deployed(Body, frozen=True, kw_only=True):
     """Release digest that a rollback replaced and so blocked here (D8)."""
     restored: str | None = None
     """What was restored after a failure: a version, or `nothing`."""
+    broken: str | None = None
+    """Why what ran before could not be restored."""
     proof: list[str] = msgspec.field(default_factory=list)
     decided_on: list[str] = msgspec.field(default_factory=list)
     reason: str | None = None

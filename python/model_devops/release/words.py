@@ -55,4 +55,6 @@ def _deployed(body: Deployed) -> str:
         text += f", proof: {', '.join(body.proof)}"
     if body.restored:
         text += f", restored: {body.restored}"
+    if body.broken:
+        text += f", not restored: {body.broken}"
     return text + _because(body.reason)

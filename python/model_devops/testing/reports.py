@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TextIO
 
-from model_devops.adapters.files import create_exclusive, write_atomic
+from model_devops.adapters.files import reports_folder, write_atomic
 from model_devops.project import Project
-
-
-def folder(project: Project) -> Path:
-    """The folder, made if needed; git ignores it."""
-    own = project.folder / ".model-devops"
-    create_exclusive(own / ".gitignore", b"*\n")
-    return own / "reports"
 
 
 @contextlib.contextmanager
 def log(project: Project, name: str) -> Iterator[TextIO]:
     """A log file for the output of commands, emptied first."""
-    path = folder(project) / f"{name}.log"
+    path = reports_folder(project.folder) / f"{name}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8", errors="replace") as stream:
         yield stream
@@ -32,7 +24,7 @@ def write(project: Project, name: str, xml: bytes) -> list[dict[str, str]]:
 
     One without a test case is not published: Jenkins takes it for a fault.
     """
-    path = folder(project) / f"{name}.xml"
+    path = reports_folder(project.folder) / f"{name}.xml"
     write_atomic(path, xml)
     found = []
     if b"<testcase" in xml:

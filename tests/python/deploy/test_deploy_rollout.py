@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model_devops.serving import model_digest
-from served import until
+from served import tamper, until
 
 
 def ok(result: dict) -> dict:
@@ -20,17 +20,6 @@ def ok(result: dict) -> dict:
 
 def evidence(served, environment="test") -> list:
     return ok(served.run("history", environment))["history"]
-
-
-def tamper(served, environment: str, number: int) -> Path:
-    """Change one byte of the weights in the copy that serves."""
-    path = served.state(environment) / "files" / str(number) / "model" / "weights.safetensors"
-    for item in (path.parent, path):
-        item.chmod(0o755)
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(bytes(data))
-    return path
 
 
 def test_D10_deploy_proves_that_the_released_bytes_are_served(served):
@@ -92,6 +81,29 @@ def test_D5_first_rollout_that_crashes_fails_early_and_leaves_nothing(served):
     assert failed["revision"]["restored"] == "nothing"
     assert not served.answers()
     assert evidence(served)[0]["status"] == "failed"
+
+
+def test_D1_ci_finds_the_report_and_the_log_of_an_attempt_below_the_workspace(served):
+    served.release("seed: 1\ncrash: 1\n")
+    failed = served.run("deploy", "test")
+    report, log = (Path(item["path"]) for item in failed["reports"])
+    assert {report.parent, log.parent} == {served.folder / ".model-devops" / "reports"}
+    kept = served.state() / "reports" / "1.txt"
+    assert report.read_bytes() == kept.read_bytes(), "the environment keeps its own"
+    assert failed["revision"]["report"] == str(kept)
+    assert "cannot load the model" in log.read_text()
+    assert served.git("status", "--porcelain") == "", "git ignores them"
+    assert [item["title"] for item in failed["reports"]] == ["deploy-test-1: 1.txt", "deploy-test-1: 1.log"]
+
+
+def test_D6_the_report_of_a_run_that_was_killed_is_in_the_next_ones_result(served):
+    first = served.release()
+    ok(served.run("deploy", "test"))
+    served.release("seed: 2\nwrong: 1\n")
+    assert served.run("deploy", "test", MODEL_DEVOPS_CRASH_AT="rollout.after-apply")["code"] == -9
+    again = ok(served.run("deploy", "test", "--release", first))
+    assert "GET /predict gave 500" in Path(again["reports"][0]["path"]).read_text()
+    assert not again["changed"], "it ran before, and was brought back"
 
 
 def test_D5_what_ran_before_is_back_and_the_downtime_is_said(served):

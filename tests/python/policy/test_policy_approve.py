@@ -24,7 +24,7 @@ def ready(mini, approval="true"):
 
 def runs_in_test(mini, home, built):
     """The records of an environment that runs the release, without a process."""
-    target = LocalTarget("mini", "test", home / "environments" / "mini-test")
+    target = LocalTarget("mini", "test", home / "environments" / "mini" / "test")
     block = {"target": "local", "port": 18081, "prereleases": True, "proof": []}
     source = Source(repository=str(mini.folder / ".git"), path="model.yaml")
     revision = Revision(

@@ -19,7 +19,7 @@ from model_devops.adapters.files import write_atomic
 from model_devops.content.digest import digest
 from model_devops.content.hashing import hash_files
 from model_devops.deploy.local.processes import LINUX
-from model_devops.errors import UsageError
+from model_devops.errors import ModelDevopsError
 from model_devops.release.store import Store, Stored
 from model_devops.runtime.surroundings import identity_of
 
@@ -63,15 +63,29 @@ class Copies:
         return self._folder / f"{number}.json"
 
     def put(self, number: int, release: Stored, store: Store, venv: Path | None) -> None:
-        """Make a revision's copy, unless it is there with the released model in it."""
-        copy = _describe(release, store, venv)
-        if self.known(number) == copy and measure(self.path(number), copy) == _model(release):
+        """Make a revision's copy, unless it is there with the released model in it. On failure what was there stays."""
+        if self._is_there(number, release, venv):
             return
-        self.remove(number)
-        artifacts = tuple(name for name in release.record.layout if name not in LEFT_OUT)
-        store.materialise(release, self.path(number), artifacts)
-        _protect(self.path(number))
-        write_atomic(self._note(number), msgspec.json.encode(copy))
+        fresh = self._folder / f"{number}.fresh"
+        _remove(fresh)
+        try:
+            store.materialise(release, fresh, tuple(name for name in release.record.layout if name not in LEFT_OUT))
+            note = msgspec.json.encode(_describe(release, store, venv))
+            self.remove(number)
+            os.rename(fresh, self.path(number))
+            _protect(self.path(number))
+            write_atomic(self._note(number), note)
+        except BaseException:
+            _remove(fresh)
+            if not self._note(number).exists():
+                _remove(self.path(number))
+            raise
+
+    def _is_there(self, number: int, release: Stored, venv: Path | None) -> bool:
+        known = self.known(number)
+        if known is None or (known.identity, known.venv) != (identity_of(release), str(venv) if venv else None):
+            return False
+        return measure(self.path(number), known) == release.record.identity.artifacts.get("model")
 
     def remove(self, number: int) -> None:
         """Remove a copy."""
@@ -79,15 +93,11 @@ class Copies:
         _remove(self.path(number))
 
     def prune(self, keep: set[int]) -> None:
-        """Remove all copies but these."""
+        """Remove all copies but these, and what killed runs left."""
+        kept = {f"{number}{ending}" for number in keep for ending in ("", ".json")}
         with contextlib.suppress(FileNotFoundError):
-            numbers = {int(name.removesuffix(".json")) for name in os.listdir(self._folder) if name[0].isdigit()}
-            for number in numbers - keep:
-                self.remove(number)
-
-
-def _model(release: Stored) -> str | None:
-    return release.record.identity.artifacts.get("model")
+            for name in sorted(set(os.listdir(self._folder)) - kept, key=lambda name: not name.endswith(".json")):
+                _remove(self._folder / name)
 
 
 def _describe(release: Stored, store: Store, venv: Path | None) -> Copy:
@@ -123,7 +133,7 @@ def measure(copy_as_seen: Path, copy: Copy) -> str:
     try:
         present = {name: path for name, path in files.items() if os.path.lexists(path)}
         return digest(hash_files(present, cached=False), copy.ignore)
-    except (UsageError, ValueError) as error:
+    except (ModelDevopsError, ValueError) as error:
         return f"none, because {error}"
 
 
@@ -159,9 +169,9 @@ def _without_write(path: str) -> None:
     os.chmod(path, (mode | 0o444 | (0o111 if os.path.isdir(path) else 0)) & ~0o222)
 
 
-def _remove(folder: Path) -> None:
-    if not folder.exists():
-        return
-    for parent, _, _ in os.walk(folder):
+def _remove(path: Path) -> None:
+    if not path.is_dir():
+        return path.unlink(missing_ok=True)
+    for parent, _, _ in os.walk(path):
         os.chmod(parent, 0o755)
-    shutil.rmtree(folder)
+    return shutil.rmtree(path)

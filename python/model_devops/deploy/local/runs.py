@@ -26,6 +26,8 @@ from model_devops.errors import ModelDevopsError
 PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR")
 #: Seconds that a supervisor may take longer than its server to end.
 PATIENCE = 10.0
+#: Bytes that are kept free on the disk, so that a full one doesn't keep what ran before from coming back.
+RESERVE = 256 << 10
 
 
 class Id(msgspec.Struct, frozen=True):
@@ -109,6 +111,17 @@ class Runs:
             return True
         except FileNotFoundError:
             return False
+
+    def reserve(self) -> None:
+        """Take the room on the disk that bringing back what ran before needs. Raises OSError where there is none."""
+        path = self._folder / "reserve"
+        if not path.exists() or path.stat().st_size < RESERVE:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(RESERVE))
+
+    def release(self) -> None:
+        """Give that room back, now that it is needed."""
+        (self._folder / "reserve").unlink(missing_ok=True)
 
     def start(self, launch: Launch) -> None:
         """Start a supervisor with its server. Returns when the server's command begins."""

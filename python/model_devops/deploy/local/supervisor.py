@@ -182,7 +182,8 @@ class Supervisor:
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self._restarts += 1
         self._log.say(f"restart {self._restarts}")
-        self.start()
+        with contextlib.suppress(OSError):  # it can't be recorded, so it doesn't begin: tried again as if it had ended
+            self.start()
         return True
 
     def _wait(self, seconds: float) -> bool:

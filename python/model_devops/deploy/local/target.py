@@ -35,6 +35,8 @@ FIRST_LOOK, LONGEST_LOOK = 0.005, 0.1
 READY_ANSWER, SMOKE_ANSWER = 2.0, 30.0
 #: Logs and reports that are kept, newest first.
 KEPT_LOGS = 10
+#: Bytes of a server's log in an attempt's report; less than is reserved for bringing back what ran before.
+LOG_IN_REPORT = 64 << 10
 
 
 class LocalTarget:
@@ -65,7 +67,8 @@ class LocalTarget:
         return self._records.revisions()
 
     def create(self, revision: Revision) -> None:
-        """See `Target.create`."""
+        """See `Target.create`. Undoing it mustn't need room on the disk that isn't there then."""
+        self._runs.reserve()
         self._records.create(revision)
 
     def change(self, old: Revision, new: Revision) -> None:
@@ -148,7 +151,7 @@ class LocalTarget:
         if state.exit is not None and not self._runs.supervised():
             return False, f"the server {state.exit}{self._last_words(revision.number)}"
         if state.exit is None and not state.server.alive and not self._runs.supervised():
-            return False, "server and supervisor were killed"
+            return False, f"server and supervisor have ended{self._last_words(revision.number)}"
         host, port = revision.settings["host"], revision.settings["port"]
         left = deadline - time.monotonic()
         answer = http.request(host, port, "GET", serve.ready, seconds=min(READY_ANSWER, left))
@@ -232,21 +235,23 @@ class LocalTarget:
             found += wrong(item, answer.status, answer.text)
         return found
 
-    def save_report(self, revision: Revision, cause: str) -> Path | None:
+    def save_report(self, revision: Revision, cause: str) -> list[Path]:
         """See `Target.save_report`."""
-        path = self.folder / "reports" / f"{revision.number}.txt"
+        path, log = self.folder / "reports" / f"{revision.number}.txt", self._log(revision.number)
         state = self._runs.state()
         parts = [
             f"{self.model} {self.environment}: attempt of revision {revision.number}, {clock.timestamp()}",
             f"cause: {cause}",
             "revision:\n" + _pretty(revision),
             "processes:\n" + (_pretty(state) if state else "none"),
-            f"end of the server's log ({self._log(revision.number)}):\n{self._tail(revision.number, 64 << 10)}",
+            f"end of the server's log ({log}):\n{self._tail(revision.number, LOG_IN_REPORT)}",
         ]
+        saved = []
         with contextlib.suppress(OSError):  # a full disk must not keep what ran before from coming back
+            self._runs.release()
             write_atomic(path, "\n\n".join(parts).encode("utf-8", "backslashreplace"))
-            return path
-        return None
+            saved.append(path)
+        return [*saved, log] if log.exists() else saved
 
     def prune(self, keep: list[Revision]) -> None:
         """See `Target.prune`."""
