@@ -39,7 +39,7 @@ VERBS = {
     "adopt": "Let an environment take releases from this repository.",
     "version": "Show, list and explain versions.",
     "release": "Show, list, verify, export and revoke releases.",
-    "notify": "Tell people how a build ended: what failed, who broke it, what runs now.",
+    "notify": "Tell people how a build ended, and who broke it.",
     "store": "Show, join and accept what the store of releases holds.",
 }
 
