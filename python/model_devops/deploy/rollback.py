@@ -42,6 +42,8 @@ def _objection(
 ) -> str | None:
     if current and current.version and _is_higher(item.version or "", current.version):
         return f"it is higher than {current.version}, which runs: deploy it instead"
+    if current and current.identity == item.identity:
+        return f"it has the bytes of {current.version}, which runs"
     if release is None or not store.has_bytes(release):
         return f"its bytes are not in {store.location}"
     return unwanted(store, target, release)
@@ -53,13 +55,18 @@ def unwanted(store: Store, target: Target, release: Stored) -> str | None:
     from model_devops.policy.source import kept_approvals
 
     place = target.place()
-    block = states.blocked(target.revisions(), place).get(release.digest)
+    block = states.block(target.revisions(), place, release)
     if block is not None:
-        return f"it is blocked here: revision {block.number} replaced it"
+        return f"it is blocked here: revision {block.number} replaced {_those_bytes(block, release)}"
     accept = accepts(kept_approvals(place)) if place else anyone
     if is_revoked(store, release.record.identity, accept):
         return "it is revoked"
     return "it was rejected" if rejected(store, release, accept) else None
+
+
+def _those_bytes(block: Revision, release: Stored) -> str:
+    same = block.replaces == release.digest
+    return "it" if same else f"{block.replaced_version}, which has the same bytes"
 
 
 def _is_higher(version: str, running: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model_devops.deploy.revision import PENDING, VERIFIED, Place, Revision
+from model_devops.release.store import Stored
 
 #: An environment in which nothing runs, as something that can be applied.
 NOTHING = Revision(number=0, id="nothing", status=VERIFIED, action="stop")
@@ -37,6 +38,13 @@ def broken(revisions: Sequence[Revision]) -> Revision | None:
 def next_number(revisions: Sequence[Revision]) -> int:
     """The number of the next revision."""
     return max((item.number for item in revisions), default=0) + 1
+
+
+def block(revisions: Sequence[Revision], place: Place | None, release: Stored) -> Revision | None:
+    """The rollback that keeps this release away, if any: it replaced it, or another one of its identity (D8)."""
+    identity = release.record.identity.digest
+    same = {item.release for item in revisions if item.identity == identity} | {release.digest}
+    return next((by for digest, by in blocked(revisions, place).items() if digest in same), None)
 
 
 def blocked(revisions: Sequence[Revision], place: Place | None) -> dict[str, Revision]:

@@ -11,7 +11,7 @@ from typing import cast
 from model_devops.adapters import clock
 from model_devops.config.durations import seconds
 from model_devops.config.types import Approval
-from model_devops.deploy.states import blocked, current
+from model_devops.deploy.states import block, current
 from model_devops.deploy.target import Target
 from model_devops.errors import ModelDevopsError, Problem, RefusedError, UnreachableError
 from model_devops.policy import facts
@@ -214,14 +214,9 @@ class _Question:
 
     def not_blocked(self) -> Condition:
         """D8: what a rollback replaced stays away until `unblock`."""
-        by = blocked(self.target.revisions(), self.target.place()).get(self.release.digest)
-        if by is None:
-            return Condition("blocked", True, "not blocked")
-        message = (
-            f"revision {by.number} rolled it back ({by.reason or 'no reason given'}): to let it return,"
-            f" model-devops unblock {self.policy.name} --release {self.release.version} --reason WHY"
-        )
-        return Condition("blocked", False, message)
+        by = block(self.target.revisions(), self.target.place(), self.release)
+        message = facts.rolled_back(self.policy.name, self.release, by) if by else "not blocked"
+        return Condition("blocked", by is None, message)
 
     def in_order(self) -> Condition:
         """D7: a lower final release is what rollback is for; not asked with a pre-release on either side."""

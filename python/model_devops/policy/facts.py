@@ -8,7 +8,7 @@ from typing import cast
 
 from model_devops.adapters.git import Git
 from model_devops.deploy.revision import VERIFIED, Revision
-from model_devops.deploy.states import blocked
+from model_devops.deploy.states import block
 from model_devops.deploy.target import Target
 from model_devops.release.evidence import Built, Deployed, Evidence, Tested
 from model_devops.release.standing import Accept, counting
@@ -115,9 +115,9 @@ def verified_in(
     target knows and nobody wrote down yet is later than all evidence (D9).
     """
     deploy = f"deploy it there: `model-devops deploy {environment} --release {release.version}`"
-    if release.digest in blocked(target.revisions(), target.place()):
-        lift = f"model-devops unblock {environment} --release {release.version} --reason WHY"
-        return Fact(False, f"{environment} rolled it back: {lift}")
+    by = block(target.revisions(), target.place(), release)
+    if by is not None:
+        return Fact(False, rolled_back(environment, release, by))
     here = [item for item in _of(evidence, "deployed") if _about(item, environment)]
     newest = counting(here, accept, _decides)
     digests = [item.digest for item in newest]
@@ -132,6 +132,15 @@ def verified_in(
     if not statuses:
         return Fact(False, f"not verified in {environment}: {deploy}")
     return Fact(True, f"verified in {environment}", digests)
+
+
+def rolled_back(environment: str, release: Stored, by: Revision) -> str:
+    """That a rollback keeps a release away (D8), and how it may return."""
+    same = by.replaces == release.digest
+    what = "it" if same else f"{by.replaced_version}, which has the same bytes,"
+    lift = f"model-devops unblock {environment} --release {by.replaced_version or by.replaces} --reason WHY"
+    why = by.reason or "no reason given"
+    return f"revision {by.number} of {environment} rolled {what} back ({why}): to let it return, {lift}"
 
 
 def _about(item: Evidence, environment: str) -> bool:

@@ -39,6 +39,30 @@ def test_D8_rollback_is_a_new_revision_and_blocks_what_it_replaced_until_unblock
     assert served.run("deploy", "test", "--release", second)["code"] == 4, "blocked again by the later rollback"
 
 
+def test_D8_the_replaced_bytes_do_not_come_back_as_a_new_version(served):
+    _, bad = two(served)
+    ok(served.run("rollback", "test", "--reason", "worse on night shifts"))
+    served.release("seed: 3\n")
+    again = served.release("seed: 2\n")
+    assert again != bad, "a revert is a new version of the old bytes (B4)"
+    refused = served.run("deploy", "test", "--release", again)
+    assert (refused["code"], refused["error"]["kind"]) == (4, "blocked"), refused["err"]
+    assert f"rolled {bad}, which has the same bytes, back (worse on night shifts)" in refused["error"]["message"]
+    ok(served.run("unblock", "test", "--release", bad, "--reason", "it was the camera"))
+    ok(served.run("deploy", "test", "--release", again))
+    assert version_that_runs(served) == again
+
+
+def test_D8_the_same_bytes_are_nothing_to_go_back_to(served):
+    first = served.release()
+    pre = ok(served.build("--prerelease"))["version"]
+    for release in (first, pre):
+        ok(served.run("deploy", "test", "--release", release))
+    refused = served.run("rollback", "test")
+    assert (refused["code"], refused["error"]["kind"]) == (4, "no-rollback"), refused["err"]
+    assert f"it has the bytes of {pre}, which runs" in refused["err"]
+
+
 def test_D8_rollback_needs_no_reachable_git_remote(served, tmp_path):
     bare = tmp_path / "remote.git"
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)

@@ -3,7 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
+from model_devops.deploy.actor import Actor
+from model_devops.deploy.notes import unblock
 from model_devops.deploy.revision import Note
+from model_devops.deploy.rollback import unwanted
 from model_devops.errors import RefusedError, UnreachableError
 from model_devops.policy.conditions import refusal
 from model_devops.release.evidence import Accepted, Rejected, Revoked, Tested, Withdrawn
@@ -212,12 +215,13 @@ def test_A4_verified_elsewhere_says_nothing(world):
 
 
 def test_A4_block_in_the_environment_ends_it(world):
-    release, old = world.release("1.1.0"), world.release()
+    release, old, again = world.release("1.1.0", salt="x"), world.release(), world.release("1.2.0", salt="x")
     world.place("test")
-    world.deployed(old)
-    world.deployed(release)
-    world.deployed(old, replaces=release.digest)
-    assert "unblock test" in world.ask(release)["deployed:test"].message
+    for one in (old, release, again):
+        world.deployed(one)
+    world.deployed(old, replaces=release.digest, replaced_version="1.1.0")
+    for one in (release, again):
+        assert "unblock test --release 1.1.0" in world.ask(one)["deployed:test"].message
 
 
 def test_A4_environment_that_the_policy_does_not_name_is_no_word(world, administrator):
@@ -312,6 +316,27 @@ def test_D8_replaced_release_stays_away_until_it_is_unblocked(world):
     with world.target("production").lock("test"):
         world.target("production").save_place(replace(place, notes=[note]))
     assert world.ask(new)["blocked"].holds
+
+
+def test_D8_the_replaced_bytes_stay_away_under_another_number_too(world):
+    old, bad = world.release(), world.release("1.1.0", salt="bad")
+    again, other = world.release("1.2.0", salt="bad"), world.release("1.3.0")
+    place = world.place("production")
+    for release, replaces in ((old, None), (bad, None), (old, bad)):
+        version, digest = (replaces.version, replaces.digest) if replaces else (None, None)
+        world.revision(release, "production", replaces=digest, replaced_version=version)
+    found = world.ask(again)["blocked"]
+    assert not found.holds
+    assert "rolled 1.1.0, which has the same bytes, back" in found.message
+    assert "model-devops unblock production --release 1.1.0" in found.message
+    assert world.ask(other)["blocked"].holds
+    target, store = world.target("production"), world.project().store
+    assert "replaced 1.1.0, which has the same bytes" in unwanted(store, target, again)
+    assert unwanted(store, target, bad).endswith("replaced it")
+    assert unwanted(store, target, other) is None
+    unblock(world.target("production"), "production", "1.1.0", "mended", Actor("ann", "cli", None))
+    assert world.ask(again)["blocked"].holds
+    assert world.target("production").place().source == place.source
 
 
 def test_D7_lower_final_release_is_refused_with_rollback_as_the_way(world):
