@@ -2,15 +2,16 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit bench soak lock clean
+.PHONY: help venv demo test lint types unit wheel wheel-check bench soak lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
+LIBRARY := resources/org/modeldevops
 PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 15
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
 
 venv:
 	@PYTHON=$(PYTHON) .ci/venv
@@ -26,10 +27,16 @@ lint: venv  ## style and common mistakes
 	@$(BIN)/ruff format --quiet --check . || { echo "Run: $(BIN)/ruff format ." >&2; exit 1; }
 
 types: venv
-	@$(BIN)/mypy --config-file python/pyproject.toml python/model_devops
+	@$(BIN)/mypy --config-file python/pyproject.toml python/model_devops $(LIBRARY)/agent.py tools/build_wheel.py
 
 unit: venv
 	@$(BIN)/python -m pytest --quiet -n 2 --cov --cov-config=python/pyproject.toml --cov-report=term:skip-covered
+
+wheel: venv  ## what the Jenkins library brings to agents: the CLI's wheel and its requirements
+	@$(BIN)/python tools/build_wheel.py $(LIBRARY)
+
+wheel-check: venv  ## fail if what `make wheel` writes is stale
+	@$(BIN)/python tools/build_wheel.py --check $(LIBRARY)
 
 bench: venv  ## ratios against named peers
 	@$(BIN)/python bench/run.py

@@ -1,0 +1,159 @@
+"""Agents as Jenkins has them: a home, a workspace, a PATH and, of model-devops, only what the library delivers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jsonschema
+
+from mini_project import RESULT
+
+ROOT = Path(__file__).parents[2]
+RESOURCES = ROOT / "resources" / "org" / "modeldevops"
+BASE = Path(os.path.realpath(sys.executable))
+#: What a bare agent has: sh, coreutils, and for teams' commands git.
+TOOLS = ("sh", "env", "cat", "cp", "ls", "mkdir", "rm", "sleep", "uname", "git")
+
+
+@dataclass
+class Library:
+    """What `make wheel` writes."""
+
+    folder: Path
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return json.loads((self.folder / "cli.json").read_text())
+
+
+def make_path(folder: Path, **programs: str | Path) -> Path:
+    """A folder for PATH with the tools and these programs: links, or scripts where their text is given."""
+    folder.mkdir(parents=True)
+    for tool in TOOLS:
+        (folder / tool).symlink_to(str(shutil.which(tool)))
+    for name, program in programs.items():
+        place = folder / name.replace("_", "-")
+        if isinstance(program, Path):
+            place.symlink_to(program)
+        else:
+            place.write_text(program)
+            place.chmod(0o755)
+    return folder
+
+
+@dataclass
+class Ending:
+    """How a call ended."""
+
+    code: int
+    out: str
+    err: str
+    result: dict | None
+
+    @property
+    def error(self) -> dict:
+        assert self.result is not None, self.out + self.err
+        assert self.result["exitCode"] == self.code
+        return self.result["error"]
+
+
+@dataclass
+class Agent:
+    """One agent. `variables` are those of the build, beside what every call gets."""
+
+    folder: Path
+    library: Library
+    variables: dict[str, str] = field(default_factory=dict)
+    calls: int = 0
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder / "ein Jöb" / "workspace"
+
+    @property
+    def below(self) -> Path:
+        """Where CLIs lie that are this workspace's own."""
+        return self.folder / "ein Jöb" / "workspace@tmp" / "model-devops" / "cli"
+
+    @property
+    def cache(self) -> Path:
+        return self.home / ".cache" / "model-devops" / "cli"
+
+    def prepare(self, request: dict | None = None, brings: bool = True) -> Path:
+        """A call's folder, filled as Groovy does."""
+        self.calls += 1
+        call = self.below.parent / str(self.calls)
+        call.mkdir(parents=True)
+        (call / "request.json").write_text(json.dumps(request or {}))
+        shutil.copyfile(RESOURCES / "agent.py", call / "agent.py")
+        if brings:
+            shutil.copyfile(self.library.folder / "model_devops.whl", call / self.library.facts["wheel"])
+            shutil.copyfile(self.library.folder / "requirements.txt", call / "requirements.txt")
+        return call
+
+    def environment(self, call: Path, verb: str, **variables: str | None) -> dict[str, str]:
+        mine: dict[str, str | None] = {
+            "HOME": str(self.home),
+            "NODE_NAME": "a bare agent",
+            "PIP_CONFIG_FILE": os.devnull,
+            "MODEL_DEVOPS_CALL": str(call),
+            "MODEL_DEVOPS_VERB": verb,
+            "MODEL_DEVOPS_CLI_VERSION": self.library.facts["version"],
+            "MODEL_DEVOPS_CLI_KEY": self.library.facts["key"],
+        }
+        return {name: value for name, value in (mine | self.variables | variables).items() if value is not None}
+
+    def start(self, call: Path, verb: str, *before: str, **variables: str | None) -> subprocess.Popen[str]:
+        """The call, started. `before` are words in front of the command."""
+        return subprocess.Popen(
+            [*before, "sh", str(RESOURCES / "run.sh")],
+            cwd=self.workspace,
+            env=self.environment(call, verb, **variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, call: Path, process: subprocess.Popen[str]) -> Ending:
+        out, err = process.communicate(timeout=110)
+        file = call / "result.json"
+        result = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        if result is not None:
+            jsonschema.validate(result, RESULT)
+        return Ending(process.returncode, out, err, result)
+
+    def run(
+        self,
+        verb: str = "schema",
+        request: dict | None = None,
+        *before: str,
+        brings: bool = True,
+        **variables: str | None,
+    ) -> Ending:
+        call = self.prepare(request, brings)
+        return self.finish(call, self.start(call, verb, *before, **variables))
+
+    def whole(self, folder: Path | None = None) -> list[Path]:
+        """The CLIs that were made to the end."""
+        return [path for path in self.entries(folder) if path.is_symlink()]
+
+    def entries(self, folder: Path | None = None) -> list[Path]:
+        """All that lies in the folder of CLIs, locks aside."""
+        folder = folder or self.cache
+        return sorted(path for path in folder.glob("*") if path.suffix != ".lock") if folder.is_dir() else []
+
+
+def in_namespace(script: str) -> list[str]:
+    """Words that run a command in a mount namespace of its own, after `script`."""
+    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{script} && exec "$@"', "sh"]
