@@ -294,6 +294,11 @@ class Git:
             hint=f"set it there, in the server's settings or with: git symbolic-ref HEAD refs/heads/{guess}",
         )
 
+    def known_default_branch(self, remote: Remote) -> str | None:
+        """The branch that the remote's HEAD named when it was cloned, without asking it."""
+        prefix = f"refs/remotes/{remote.name}/"
+        return self.status("symbolic-ref", "--quiet", f"{prefix}HEAD").text.strip().removeprefix(prefix) or None
+
     def fetch(self, remote: Remote, *refspecs: str, prune: bool = False, deepen: bool = False) -> None:
         """Fetch exactly these refs, no tags beside them. `deepen` makes a shallow clone complete.
 

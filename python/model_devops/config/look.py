@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import unicodedata
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from model_devops.config import scripts
+from model_devops.config.kinds import KINDS, NEED_LEAVE
 from model_devops.errors import UsageError
 
 if TYPE_CHECKING:
     from model_devops.adapters.git import Git
+    from model_devops.adapters.git_remote import Remote
 
-#: Kinds of weights, the safest and most telling first: words, and how file names end.
-KINDS = (
-    ("safetensors", (".safetensors",)),
-    ("ONNX", (".onnx",)),
-    ("scikit-learn, joblib or pickle", (".joblib", ".pkl", ".pickle")),
-    ("PyTorch, in a format made of pickle", (".pt", ".pth", ".ckpt")),
-    ("weights", (".gguf", ".h5", ".hdf5", ".keras", ".tflite", ".pb", ".npz", ".cbm", ".ubj", ".bin")),
-)
-WEIGHTS = tuple(end for _, ends in KINDS for end in ends)
 _MODEL_FOLDERS = ("model", "models", "weights")
 _DATA_FOLDERS = ("data", "dataset", "datasets")
 _SKIPPED = {*_DATA_FOLDERS, "node_modules", "venv", "env", "__pycache__", "tests", "test", "build", "dist", "mlruns"}
-_NOT_CODE = re.compile(r"(setup|conftest|noxfile|tasks|test_.*|.*_test)\.py")
 _MOST_FILES = 20_000
-_READY = ("/ready", "/readyz", "/health", "/healthz", "/ping")
 
 
 @dataclass
@@ -41,6 +33,8 @@ class Seen:
     name: str
     kind: str = ""
     model: list[str] = field(default_factory=list)
+    model_exists: bool = False
+    """False: nothing is there yet, and `model` is where `train` seems to write, if it says so."""
     allow: list[str] = field(default_factory=list)
     """Weights in formats that can run code, as `check.allow` names them: relative to the model's folder."""
     dataset: str | None = None
@@ -52,7 +46,12 @@ class Seen:
     serve: str | None = None
     ready: str = "/ready"
     digest: str | None = None
-    metrics: list[str] = field(default_factory=list)
+    metrics: str = "metrics.json"
+    """The file that the evaluation writes."""
+    gates: list[str] = field(default_factory=list)
+    """Gates as examples, one for each number in that file where an earlier run left it."""
+    choices: dict[str, list[str]] = field(default_factory=dict)
+    """All scripts that could be `train`, `evaluate` or `serve`, where there are several."""
     branch: str = "main"
     remote: str | None = None
     in_git: bool = False
@@ -73,11 +72,11 @@ def look(folder: Path) -> Seen:
     files = list(_files(folder))
     _look_at_model(folder, files, seen)
     top = {path for path in files if "/" not in path}
-    seen.dataset = next((f"{name}/" for name in _DATA_FOLDERS if _holds_files(folder / name)), None)
+    data = [name for name in _DATA_FOLDERS if f"{name}/" not in seen.model and _holds_files(folder / name)]
+    seen.dataset = f"{data[0]}/" if data else None
     seen.params = next((name for name in ("params.yaml", "params.yml", "params.json") if name in top), None)
     seen.runtime = "requirements.txt" if "requirements.txt" in top else None
     _look_at_code(folder, files, seen)
-    seen.metrics = _metrics(folder / "metrics.json")
     return seen
 
 
@@ -89,20 +88,28 @@ def slug(text: str) -> str:
 
 def _files(folder: Path) -> Iterator[str]:
     """Regular files that may be weights or code, nearest first. Names that no glob can say are left out."""
-    count = 0
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
-        for name in sorted(names):
+    count, folders = 0, deque([""])
+    while folders:
+        below = folders.popleft()
+        for entry in _entries(folder / below):
+            path = f"{below}/{entry.name}" if below else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if not entry.name.startswith(".") and entry.name not in _SKIPPED:
+                    folders.append(path)
+                continue
             count += 1
             if count > _MOST_FILES:
                 return
-            path = (PurePosixPath(Path(root).relative_to(folder).as_posix()) / name).as_posix()
-            if (
-                not re.search(r"[*?\[\]\\]", path)
-                and path.isprintable()
-                and not os.path.islink(os.path.join(root, name))
-            ):
+            if entry.is_file(follow_symlinks=False) and path.isprintable() and not re.search(r"[*?\[\]\\]", path):
                 yield path
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:  # may not be read: nothing to see there
+        return []
 
 
 def _look_at_model(folder: Path, files: list[str], seen: Seen) -> None:
@@ -120,66 +127,71 @@ def _look_at_model(folder: Path, files: list[str], seen: Seen) -> None:
     if not found:
         return
     parent = min((PurePosixPath(path).parent for path in found), key=lambda path: (len(path.parts), path.as_posix()))
-    inside = f"{parent.as_posix()}/" if parent.parts else ""
-    seen.model = [inside] if inside else _at_the_top(files, found, bool(mlflow))
-    within = [path for path in files if path.startswith(inside)] if inside else seen.model
-    seen.allow = [path.removeprefix(inside) for path in within if _can_run(folder / path)]
+    near = [path for path in files if PurePosixPath(path).parent == parent]
+    if not parent.parts and mlflow:
+        seen.model = _named_by_mlflow(folder)
+    elif not parent.parts or parent.parts[0] in scripts.FOLDERS:
+        seen.model = [path for path in near if path in found]  # beside the code: one by one
+    else:
+        seen.model = [f"{parent.as_posix()}/"]
+    seen.model_exists, seen.allow = True, _those_that_can_run(folder, seen.model)
 
 
-def _can_run(path: Path) -> bool:
-    """Whether these are weights that the checks refuse unless they are allowed."""
-    from model_devops.checks.executable import executable_format
-
-    if not path.name.endswith(WEIGHTS) or path.name.endswith(".safetensors"):
-        return False
-    with path.open("rb") as stream:
-        return executable_format(path, stream.read(512)) is not None
+def _named_by_mlflow(folder: Path) -> list[str]:
+    """An MLflow model at the top: `MLmodel` and all that it names."""
+    named = {"MLmodel", *re.split(r"[\s'\"{},]+", (folder / "MLmodel").read_text("utf-8", "replace"))}
+    there = [entry for entry in _entries(folder) if entry.name in named and not entry.name.startswith(".")]
+    return [f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in there]
 
 
-def _at_the_top(files: list[str], found: list[str], mlflow: bool) -> list[str]:
-    """Weights beside the code are named one by one; MLflow's companions belong to its model."""
-    companions = ("conda.yaml", "python_env.yaml", "input_example.json")
-    also = [path for path in files if mlflow and (path in companions or path.endswith(WEIGHTS))]
-    return sorted({path for path in [*found, *also] if "/" not in path})
+def _those_that_can_run(folder: Path, model: list[str]) -> list[str]:
+    """The files that the checks of the model refuse unless they are allowed, by their names in the artifact."""
+    from glob import escape
+
+    from model_devops.checks.executable import HEAD, executable_format
+    from model_devops.content.files import collect
+
+    found = []
+    try:
+        for name, path in collect(folder, model, [], "model").files.items():
+            with path.open("rb") as stream:
+                head = stream.read(HEAD)
+            if not name.endswith((".safetensors", ".onnx")) and executable_format(path, head):
+                found.append(escape(name))
+    except (UsageError, OSError):  # `check` says what is wrong with them
+        return []
+    return found
 
 
 def _look_at_code(folder: Path, files: list[str], seen: Seen) -> None:
-    scripts = [path for path in files if path.endswith(".py") and not _NOT_CODE.fullmatch(PurePosixPath(path).name)]
-    top = [path for path in scripts if "/" not in path]
-    deeper = sorted({path.split("/")[0] for path in scripts if path.startswith(("src/", "scripts/"))})
+    found = [path for path in files if path.endswith(".py") and scripts.is_code(path)]
+    top = [path for path in found if "/" not in path]
+    deeper = sorted({path.split("/")[0] for path in found if path.split("/")[0] in scripts.FOLDERS})
     seen.code = [*(top if len(top) <= 12 else ["*.py"]), *(f"{name}/" for name in deeper)]
-    near = [path for path in scripts if "/" not in path or path.startswith(("src/", "scripts/"))]
-    seen.train = _script(near, "train")
-    seen.evaluate = _script(near, "eval")
-    seen.serve = _script(near, "serve")
+    near = [path for path in found if "/" not in path or path.split("/")[0] in scripts.FOLDERS]
+    for role, word in (("train", "train"), ("evaluate", "eval"), ("serve", "serve")):
+        choices = scripts.beginning_with(word, near)
+        setattr(seen, role, choices[0] if choices else None)
+        seen.choices |= {role: choices} if len(choices) > 1 else {}
+    if seen.train and not seen.model:
+        _expect_model(scripts.weights_written(scripts.source(folder / seen.train)), seen)
+    if seen.evaluate:
+        seen.metrics = scripts.metrics_written(scripts.source(folder / seen.evaluate)) or seen.metrics
+        seen.gates = scripts.gates(folder / seen.metrics)
     if seen.serve:
-        source = (folder / seen.serve).read_bytes()[: 1 << 18].decode("utf-8", "replace")
-        seen.ready = next((path for path in _READY if re.search(rf"[\"']{path}[\"']", source)), "/ready")
-        seen.digest = "/model" if re.search(r"[\"']/model[\"']", source) and "digest" in source else None
+        seen.ready, seen.digest = scripts.addresses(scripts.source(folder / seen.serve))
 
 
-def _script(scripts: list[str], word: str) -> str | None:
-    """The script whose name begins with a word: the one nearest to the top with the shortest name."""
-    found = [path for path in scripts if PurePosixPath(path).name.startswith(word)]
-    return min(found, key=lambda path: (path.count("/"), len(path), path), default=None)
+def _expect_model(written: list[str], seen: Seen) -> None:
+    """What training will write, as far as its script names it."""
+    for parent in [PurePosixPath(path).parent for path in written[:1]]:
+        beside = [path for path in written if PurePosixPath(path).parent == parent]
+        seen.model = [f"{parent.as_posix()}/"] if parent.parts else beside
+        seen.allow = [PurePosixPath(path).name for path in beside if path.endswith(NEED_LEAVE)]
 
 
 def _holds_files(folder: Path) -> bool:
     return folder.is_dir() and not folder.is_symlink() and any(names for _, _, names in os.walk(folder))
-
-
-def _metrics(file: Path) -> list[str]:
-    """Gates as examples, one for each number in a metrics file that an earlier run left."""
-    try:
-        document: Any = json.loads(file.read_bytes()[: 1 << 16])
-    except (OSError, ValueError, RecursionError):
-        return []
-    gates = []
-    for key, value in document.items() if isinstance(document, dict) else ():
-        if type(value) in (int, float) and abs(value) < 1e15 and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", key):
-            limit = "max" if re.search(r"loss|err|rmse|mae|mse|_ms|_s$|latency|seconds", key, re.IGNORECASE) else "min"
-            gates.append(f"{key}: {{{limit}: {value:g}}}")
-    return gates[:5]
 
 
 def _look_at_git(folder: Path, seen: Seen) -> None:
@@ -193,7 +205,7 @@ def _look_at_git(folder: Path, seen: Seen) -> None:
     if git is None:
         return
     seen.in_git = True
-    seen.branch = _branch(git)
+    seen.branch = _branch(git, remote)
     seen.remote = remote.shown if remote else None
     seen.below = folder.resolve().relative_to(git.root.resolve()).as_posix()
     seen.below = "" if seen.below == "." else seen.below
@@ -201,6 +213,8 @@ def _look_at_git(folder: Path, seen: Seen) -> None:
         seen.name = slug(remote.key.rstrip("/").rpartition("/")[2].removesuffix(".git"))
 
 
-def _branch(git: Git) -> str:
-    branch = git.branch() or "main"
+def _branch(git: Git, remote: Remote | None) -> str:
+    """The branch that is released: the remote's default one as the clone knows it, else the one that is checked out."""
+    default = git.known_default_branch(remote) if remote else None
+    branch = default or git.branch() or "main"
     return branch if re.fullmatch(r"[A-Za-z0-9._/-]+", branch) else "main"

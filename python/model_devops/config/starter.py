@@ -65,9 +65,11 @@ def pipeline(seen: Seen) -> str:
 
 def summary(seen: Seen) -> list[str]:
     """What was seen, a line each."""
-    lines = [f"model: {seen.kind} in {', '.join(seen.model)}" if seen.model else "no weights"]
+    lines = [f"model: {seen.kind} in {', '.join(seen.model)}" if seen.model_exists else "no weights"]
     for name in ("dataset", "params", "runtime", "train", "evaluate", "serve"):
-        lines += [f"{name}: {getattr(seen, name)}"] if getattr(seen, name) else []
+        others = ", ".join(seen.choices.get(name, [])[1:])
+        also = f" (there is also {others})" if others else ""
+        lines += [f"{name}: {getattr(seen, name)}{also}"] if getattr(seen, name) else []
     if not seen.in_git:
         return [*lines, "no git repository"]
     return [*lines, f"git: {seen.remote}" if seen.remote else "git: no remote"]
@@ -78,6 +80,8 @@ def next_steps(seen: Seen) -> list[str]:
     steps = [] if seen.in_git else ["git init: a version is claimed by a git tag"]
     if not seen.model:
         steps.append("train into model/, or change artifacts.model" if seen.train else "put the weights into model/")
+    if seen.choices:
+        steps.append(f"see that model.yaml names the right scripts: {', '.join(seen.choices)}")
     if seen.allow:
         steps.append("read what check.allow says, and keep only the files that you trust")
     if seen.evaluate:

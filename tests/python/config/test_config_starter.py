@@ -32,6 +32,10 @@ def weights(folder: Path, name: str) -> None:
         save_file({"w": numpy.zeros(2, dtype="float32")}, folder / name)
     elif name.endswith((".pkl", ".joblib", ".pt")):
         (folder / name).write_bytes(pickle.dumps([1]))
+    elif name.endswith("MLmodel"):
+        (folder / name).write_text(
+            "flavors:\n  python_function: {env: {conda: conda.yaml}}\n  sklearn:\n    pickled_model: model.pkl\n"
+        )
 
 
 def started(folder: Path) -> Loaded:
@@ -214,4 +218,63 @@ def test_an_odd_metrics_file_is_no_obstacle(tmp_path: Path) -> None:
     put(tmp_path, "evaluate.py")
     for text in ('{"a": 1e999, "b": ' + "9" * 500 + "}", "[" * 100_000, "[1]", "\xff", '{"a: b": 1}'):
         (tmp_path / "metrics.json").write_text(text)
-        assert not look(tmp_path).metrics
+        assert not look(tmp_path).gates
+
+
+def test_a_file_that_is_allowed_may_have_any_name(tmp_path: Path) -> None:
+    weights(tmp_path, "model/clf[1]*.pkl")
+    weights(tmp_path, "model/net.onnx")
+    model = started(tmp_path).model
+    assert not check_model({"clf[1]*.pkl": tmp_path / "model/clf[1]*.pkl"}, views.check_block(model).allow)
+
+
+def test_what_lies_near_is_found_beside_a_folder_of_very_many_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_devops.config.look._MOST_FILES", 20)
+    put(tmp_path, *[f"images/{n}.jpg" for n in range(30)], "train.py")
+    weights(tmp_path, "a/w.onnx")
+    model = started(tmp_path).model
+    assert (model.artifacts.model, model.artifacts.code) == ("a/", "train.py")
+
+
+def test_of_several_scripts_the_others_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path, "train_big.py", "train_old.py", "src/train.py", "serve.py")
+    assert run(["init", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "train: train_big.py (there is also train_old.py, src/train.py)\n" in shown
+    assert "serve: serve.py\n" in shown
+    assert "see that model.yaml names the right scripts: train\n" in shown
+
+
+def test_the_pipeline_releases_the_default_branch_whatever_is_checked_out(
+    bare_remote: Path, repo: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    git(repo, "clone", str(bare_remote), str(clone))
+    git(clone, "switch", "-c", "feature/init")
+    put(clone, "serve.py")
+    started(clone)
+    assert "in [null, 'main']" in (clone / "Jenkinsfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "allow"),
+    [
+        ("torch.save(net, 'out/net.pt')", "out/", ["net.pt"]),
+        ('joblib.dump(clf, "clf.joblib")\njoblib.dump(scaler, "scaler.joblib")', ["clf.joblib", "scaler.joblib"], None),
+        ("save(net, 'a/net.safetensors')\ntorch.save(net, 'old/net.pt')", "a/", []),
+        ("# joblib.dump(clf, 'old.joblib')", "model/", []),
+        ("dump(clf, os.path.join('out', 'clf.joblib'))", "model/", []),
+        ("dump(clf, FOLDER / 'clf.joblib')", "model/", []),
+        ("dump(clf, Path('out', 'clf.joblib'))", "model/", []),
+        ("dump(clf, '/srv/clf.joblib')\ndump(clf, '../clf.joblib')\ndump(clf, f'{out}.joblib')", "model/", []),
+    ],
+)
+def test_where_training_will_write_is_read_from_its_script(
+    source: str, model: str | list[str], allow: list[str] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "train.py").write_text(source)
+    written = started(tmp_path).model
+    assert written.artifacts.model == model
+    assert views.check_block(written).allow == (model if allow is None else allow)
