@@ -1,7 +1,8 @@
 """Named crash points, so that tests can kill the program between any two steps that matter.
 
 A point does nothing unless `MODEL_DEVOPS_CRASH_AT` names it; then the process kills itself as
-`kill -9` would. All names are listed in `POINTS`: a test walks that list and proves that each is hit.
+`kill -9` would. `NAME:3` dies where the point is hit for the third time. All names are listed in
+`POINTS`: a test walks that list and proves that each is hit.
 """
 
 from __future__ import annotations
@@ -46,5 +47,12 @@ POINTS: tuple[str, ...] = (
 
 def point(name: str) -> None:
     """Die here, at once and without clean-up, if a test asked for it."""
-    if os.environ.get("MODEL_DEVOPS_CRASH_AT") == name:
+    wanted, _, turn = os.environ.get("MODEL_DEVOPS_CRASH_AT", "").partition(":")
+    if wanted != name:
+        return
+    _hits.append(name)
+    if len(_hits) == int(turn or 1):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+_hits: list[str] = []

@@ -1,6 +1,7 @@
 """A small model that is served by a real little server, on ports that are free."""
 
 import json
+import re
 import socket
 import time
 import urllib.request
@@ -98,6 +99,13 @@ class Served(Mini):
         built = self.build()
         assert built["code"] == 0, built["err"]
         return built["version"]
+
+    def set_env(self, environment: str, **variables: str) -> None:
+        """Change only the settings of an environment: its release is rolled out anew with them."""
+        path = self.folder / "model.yaml"
+        start = f"  {environment}: {{target: local, "
+        text = re.sub(re.escape(start) + r"(env: \{.*?\}, )?", start, path.read_text())
+        path.write_text(text.replace(start, f"{start}env: {json.dumps(variables)}, "))
 
     def revisions(self, environment: str = "test") -> list:
         folder = self.state(environment) / "revisions"

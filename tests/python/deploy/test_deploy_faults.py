@@ -40,6 +40,62 @@ def test_D6_a_rollout_killed_anywhere_is_followed_by_one_that_succeeds(served, p
     assert len(written) == len(served.revisions()), "D9: what the killed run did not say is added"
 
 
+def killed_and_again(served, point: str, *arguments: str) -> bool:
+    """Kill a run at a point, and see that the next one succeeds. Returns whether the point was hit."""
+    killed = served.run(*arguments, MODEL_DEVOPS_CRASH_AT=point)
+    if killed["code"] == 0:
+        return False
+    assert killed["code"] == -signal.SIGKILL, killed["err"]
+    ok(served.run(*arguments))
+    assert "pending" not in [item["status"] for item in served.revisions()]
+    return True
+
+
+@pytest.mark.parametrize("point", ["file.before-write", "file.before-rename", "file.after-rename"])
+def test_D6_a_rollout_killed_at_any_of_its_writes_is_followed_by_one_that_succeeds(served, point):
+    served.release()
+    ok(served.run("deploy", "test"))
+    turns = 0
+    while True:
+        served.set_env("test", TURN=str(turns))
+        if not killed_and_again(served, f"{point}:{turns + 1}", "deploy", "test"):
+            break
+        turns += 1
+        assert served.get("/env")["TURN"] == str(turns - 1)
+    assert turns >= 4, "holder, copy, launch and status are written at least"
+    assert ok(served.run("status", "test"))["healthy"]
+
+
+ON_THE_WAY = ("revision.after-create", "local.after-stop", "local.after-start", "rollout.after-proof")
+
+
+@pytest.mark.parametrize("point", ON_THE_WAY)
+def test_D6_a_rollback_killed_on_its_way_is_followed_by_one_that_succeeds(served, point):
+    first = served.release()
+    ok(served.run("deploy", "test"))
+    second = served.release("seed: 2\n")
+    ok(served.run("deploy", "test"))
+    killed = served.run("rollback", "test", MODEL_DEVOPS_CRASH_AT=point)
+    assert killed["code"] == -signal.SIGKILL, killed["err"]
+    again = served.run("rollback", "test", "--to", first)
+    assert again["code"] == 0 or again["error"]["kind"] == "not-verified-here", again["err"]
+    assert served.get("/env")["MODEL_DEVOPS_VERSION"] == first
+    assert served.run("deploy", "test", "--release", second)["code"] == 4, "D8: what was replaced is blocked"
+
+
+#: A stop doesn't get to these: it starts, proves and restores nothing.
+STARTING = ("local.after-start", "rollout.after-proof", *RESTORING)
+
+
+@pytest.mark.parametrize("point", [name for name in POINTS if name not in STARTING])
+def test_D6_a_stop_killed_anywhere_is_followed_by_one_that_succeeds(served, home, point):
+    served.release()
+    ok(served.run("deploy", "test"))
+    assert killed_and_again(served, point, "stop", "test")
+    assert not of_home(home)
+    assert served.revisions()[-1]["action"] == "stop"
+
+
 def start_deploy(served) -> subprocess.Popen:
     command = [sys.executable, "-m", "model_devops", "deploy", "test"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

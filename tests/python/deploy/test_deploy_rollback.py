@@ -2,6 +2,9 @@
 
 import subprocess
 
+import pytest
+
+from model_devops import faults
 from served import of_home
 
 
@@ -133,11 +136,12 @@ def test_A3_a_rejected_release_is_taken_back(served):
     assert served.run("deploy", "test", "--release", second)["code"] == 4
 
 
-def test_A3_a_run_killed_after_the_rejection_is_finished_by_the_next_one(served):
+@pytest.mark.parametrize("point", [name for name in faults.POINTS if name.startswith("approve.")])
+def test_A3_a_run_killed_after_the_rejection_is_finished_by_the_next_one(served, point):
     version = served.release()
     ok(served.run("deploy", "test"))
     arguments = ("approve", "test", "--release", version, "--reject", "--reason", "slow", "--as", "Ada")
-    assert served.run(*arguments, MODEL_DEVOPS_CRASH_AT="approve.after-rejected")["code"] == -9
+    assert served.run(*arguments, MODEL_DEVOPS_CRASH_AT=point)["code"] == -9
     assert served.answers()
     served.run("deploy", "test", "--release", version)
     assert not served.answers(), "there is nothing to go back to, so nothing runs"
