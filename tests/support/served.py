@@ -12,7 +12,7 @@ import psutil
 from mini_project import PYTHON, Mini, make_mini
 
 SERVER = """\
-import http.server, json, os, pathlib, sys, time
+import http.server, json, os, pathlib, socket, sys, time
 sys.path.insert(0, os.getcwd())
 import model_digest
 params = pathlib.Path("params.yaml").read_text()
@@ -35,6 +35,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 class Server(http.server.ThreadingHTTPServer):
     allow_reuse_address = True
+    allow_reuse_port = flag("shared")
+    address_family = socket.AF_INET6 if ":" in os.environ["HOST"] else socket.AF_INET
 print("serving", flush=True)
 Server((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
 """

@@ -20,7 +20,7 @@ LONGEST_NAME = 52
 #: The rules compare environments with each other.
 MOST_ENVIRONMENTS = 100
 CONDITIONS = ("min", "max", "max_drop", "max_rise")
-_EVERYWHERE = ("0.0.0.0", "::", "[::]")
+_EVERYWHERE = ("0.0.0.0", "::")
 _LOOPBACK = ("localhost", "127.0.0.1")
 #: Set by this program for the team's commands (T1).
 _OURS = ("HOST", "PORT")
@@ -150,8 +150,9 @@ def _addresses(document: dict[str, Any], places: Places) -> Iterator[Problem]:
     taken: list[tuple[str, int, str]] = []
     for name, block in _blocks(document).items():
         port, host = block.get("port"), block.get("host", _LOOPBACK[1])
-        if host is not None and not (host and host.isprintable() and " " not in host and "/" not in host):
-            yield places.problem("is no host name or address", "environments", name, "host")
+        if host is not None and not (host and host.isprintable() and not set(host) & set(" /[]")):
+            hint = "an IPv6 address is written without brackets, as '::1'"
+            yield places.problem("is no host name or address", "environments", name, "host", hint=hint)
         elif port is not None and host is not None:
             host = _LOOPBACK[1] if host.lower() in _LOOPBACK else host.lower()
             for other, other_port, other_host in taken:

@@ -147,7 +147,7 @@ def test_D11_name_and_environment_have_52_characters_together() -> None:
     assert not problems(text.format(name="n" * 39))
 
 
-@pytest.mark.parametrize("host", ["''", "'a b'", "http://x", "'a/b'"])
+@pytest.mark.parametrize("host", ["''", "'a b'", "http://x", "'a/b'", "'[::1]'"])
 def test_a_host_is_a_name_or_an_address(host: str) -> None:
     assert "no host name" in only(HEAD + f"environments: {{a: {{target: local, port: 1, host: {host}}}}}\n").message
 

@@ -50,5 +50,4 @@ def request(host: str, port: int, method: str, path: str, *, body: Any = None, s
 
 def _reachable(host: str) -> str:
     """An address to connect to: a server that listens everywhere also listens here."""
-    plain = host.strip("[]")
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(plain, plain)
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)

@@ -65,13 +65,17 @@ def _describe(process: object) -> str:
     return f"process {process.pid}"
 
 
+def shown(host: str, port: int) -> str:
+    """An address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _addresses(host: str) -> set[str]:
     """The numeric addresses of a host name, normalised."""
-    plain = host.strip("[]")
     try:
-        found = socket.getaddrinfo(plain, None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
-        return {plain}
+        return {host}
     return {_normal(str(item[4][0])) for item in found}
 
 
@@ -85,8 +89,14 @@ def _normal(address: str) -> str:
 
 
 def _overlap(address: str, wanted: set[str]) -> bool:
-    everywhere = {"0.0.0.0", "::"}
-    return _normal(address) in wanted | everywhere or bool(wanted & everywhere)
+    return any(_one_port(_normal(address), other) for other in wanted)
+
+
+def _one_port(first: str, second: str) -> bool:
+    """Whether two sockets of one port can get in each other's way. `::` takes IPv4 as well, unless told otherwise."""
+    if first == second or "::" in (first, second):
+        return True
+    return "0.0.0.0" in (first, second) and ":" not in first + second
 
 
 def _listeners(port: int) -> list[Listener]:

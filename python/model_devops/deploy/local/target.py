@@ -88,7 +88,7 @@ class LocalTarget:
         if not foreign:
             return Planned()
         who = sockets.holder(host, port, self._members())
-        return Planned(problems=[f"{host}:{port} is held by {who}"])
+        return Planned(problems=[f"{sockets.shown(host, port)} is held by {who}"])
 
     def _members(self) -> list[int]:
         state = self._runs.state()
@@ -159,13 +159,14 @@ class LocalTarget:
             return False, None
         own, foreign = sockets.own_and_foreign(host, port, state.members)
         if foreign:
-            return False, f"{host}:{port} is held by {sockets.holder(host, port, state.members())}"
+            who = sockets.holder(host, port, state.members())
+            return False, f"{sockets.shown(host, port)} is held by {who}"
         return own and answer.ok, None
 
     def _too_late(self, revision: Revision, serve: Serve) -> str:
         host, port = revision.settings["host"], revision.settings["port"]
         own, _ = sockets.own_and_foreign(host, port, self._members)
-        why = f"it does not listen on {host}:{port} (HOST and PORT in its environment)"
+        why = f"it does not listen on {sockets.shown(host, port)} (HOST and PORT in its environment)"
         if own:
             answer = http.request(host, port, "GET", serve.ready, seconds=READY_ANSWER)
             why = f"GET {serve.ready} answers {answer.status or answer.text}"
@@ -201,7 +202,7 @@ class LocalTarget:
             ready=ready,
             digest=_reported(host, port, serve.digest) if measure and own and not foreign and serve else None,
             measured=self._measured(state, members, host, port) if measure else None,
-            detail=f"process {state.server.pid} on {host}:{port}{unwatched}",
+            detail=f"process {state.server.pid} on {sockets.shown(host, port)}{unwatched}",
             foreign=sockets.holder(host, port, members) if foreign else None,
         )
 
