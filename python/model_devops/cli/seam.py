@@ -66,7 +66,14 @@ def _frame(status: str, code: ExitCode, summary: str) -> dict[str, Any]:
 
 
 def _camel_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    return {_camel(key): value for key, value in fields.items()}
+    named = {_camel(key): value for key, value in fields.items()}
+    return named | {"reports": [_near(report) for report in named.get("reports", [])]}
+
+
+def _near(report: dict[str, Any]) -> dict[str, Any]:
+    """A report with its path relative to the working directory where it lies below it: CIs publish nothing else."""
+    path, here = Path(report["path"]), Path.cwd()
+    return report | {"path": path.relative_to(here).as_posix() if path.is_relative_to(here) else str(path)}
 
 
 def _camel(name: str) -> str:

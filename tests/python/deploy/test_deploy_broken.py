@@ -80,7 +80,7 @@ def test_D5_bytes_that_are_gone_everywhere_end_in_6_and_can_be_healed(served, tm
     assert "nothing runs now" in message
     assert f"model-devops deploy production --release {first}" in failed["error"]["hint"]
     assert (failed["revision"]["status"], failed["revision"].get("restored")) == ("failed", None)
-    assert Path(failed["reports"][0]["path"]).is_file()
+    assert (served.folder / failed["reports"][0]["path"]).is_file()
     is_said_to_be_broken(served, first, failed["revision"]["broken"])
     again = served.run("deploy", "production")
     assert again["code"] == 6, "nothing was healed meanwhile"

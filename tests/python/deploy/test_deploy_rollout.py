@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -77,7 +76,7 @@ def test_D5_first_rollout_that_crashes_fails_early_and_leaves_nothing(served):
     assert (failed["code"], failed["status"]) == (5, "restored"), failed["err"]
     assert time.monotonic() - began < 15, "start_timeout is 20 s, and the crash was seen at once"
     assert "cannot load the model" in failed["error"]["message"]
-    assert "cannot load the model" in Path(failed["reports"][0]["path"]).read_text()
+    assert "cannot load the model" in (served.folder / failed["reports"][0]["path"]).read_text()
     assert failed["revision"]["restored"] == "nothing"
     assert not served.answers()
     assert evidence(served)[0]["status"] == "failed"
@@ -86,7 +85,7 @@ def test_D5_first_rollout_that_crashes_fails_early_and_leaves_nothing(served):
 def test_D1_ci_finds_the_report_and_the_log_of_an_attempt_below_the_workspace(served):
     served.release("seed: 1\ncrash: 1\n")
     failed = served.run("deploy", "test")
-    report, log = (Path(item["path"]) for item in failed["reports"])
+    report, log = (served.folder / item["path"] for item in failed["reports"])
     assert {report.parent, log.parent} == {served.folder / ".model-devops" / "reports"}
     kept = served.state() / "reports" / "1.txt"
     assert report.read_bytes() == kept.read_bytes(), "the environment keeps its own"
@@ -102,7 +101,7 @@ def test_D6_the_report_of_a_run_that_was_killed_is_in_the_next_ones_result(serve
     served.release("seed: 2\nwrong: 1\n")
     assert served.run("deploy", "test", MODEL_DEVOPS_CRASH_AT="rollout.after-apply")["code"] == -9
     again = ok(served.run("deploy", "test", "--release", first))
-    assert "GET /predict gave 500" in Path(again["reports"][0]["path"]).read_text()
+    assert "GET /predict gave 500" in (served.folder / again["reports"][0]["path"]).read_text()
     assert not again["changed"], "it ran before, and was brought back"
 
 

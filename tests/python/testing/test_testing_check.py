@@ -19,7 +19,7 @@ def test_all_failing_commands_are_told_at_once(mini: Mini):
     assert "`echo bad style; exit 1` ended with exit code 1; its last line was: bad style" in found
     assert "`exit 7` ended with exit code 7 and wrote nothing" in found
     (report,) = [item for item in result["reports"] if item["kind"] == "junit"]
-    suite = ElementTree.parse(report["path"]).getroot()[0]
+    suite = ElementTree.parse(mini.folder / report["path"]).getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
 
 

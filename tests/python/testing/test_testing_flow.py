@@ -32,10 +32,10 @@ def messages(result: dict) -> str:
     return "\n".join(problem["message"] for problem in result["error"]["problems"])
 
 
-def cases(result: dict) -> dict[str, str | None]:
+def cases(mini: Mini, result: dict) -> dict[str, str | None]:
     """Test case → failure message, of the published JUnit report."""
     (report,) = [item for item in result["reports"] if item["kind"] == "junit"]
-    root = ElementTree.parse(report["path"]).getroot()
+    root = ElementTree.parse(mini.folder / report["path"]).getroot()
     return {
         str(case.get("name")): failure.get("message") if (failure := case.find("failure")) is not None else None
         for case in root.iter("testcase")
@@ -47,7 +47,7 @@ def test_a_release_that_reaches_its_gates_passes(mini: Mini):
     result = mini.run("test")
     assert result["code"] == 0, result["err"]
     assert (result["release"]["version"], result["metrics"]) == ("1.0.0", {"accuracy": 0.9})
-    assert cases(result)["accuracy min"] is None
+    assert cases(mini, result)["accuracy min"] is None
     assert result["onReleaseBranch"]
 
 
@@ -62,7 +62,7 @@ def test_every_missed_gate_is_told_at_once_and_the_release_is_named(mini: Mini):
     for text in ("below min 0.5", "above max 0.3", "latency.p95 is NaN", "size is the text 'big'", "none is missing"):
         assert text in messages(result)
     assert result["release"]["version"] == "1.0.0"
-    assert [name for name, failure in cases(result).items() if failure] == [
+    assert [name for name, failure in cases(mini, result).items() if failure] == [
         "accuracy min",
         "error max",
         "latency.p95 max",
@@ -78,7 +78,7 @@ def test_a_failing_command_fails_the_test_and_says_its_last_line(mini: Mini):
     assert "exit code 1; its last line was: no data" in messages(result)
     assert "accuracy was not measured" in messages(result)
     (log,) = [item for item in result["reports"] if item["kind"] == "text"]
-    assert "no data" in Path(log["path"]).read_text()
+    assert "no data" in (mini.folder / log["path"]).read_text()
 
 
 def test_commands_after_a_failed_one_are_skipped_and_the_time_limit_is_for_all(mini: Mini):
@@ -257,7 +257,7 @@ def test_the_teams_junit_file_is_published_and_a_missing_one_fails(mini: Mini):
         + "if not os.path.exists('no'): open('junit.xml', 'w').write(xml)"
     )
     prepare(mini, script, more="  junit: junit.xml\n")
-    assert "mine" in cases(mini.run("test"))
+    assert "mine" in cases(mini, mini.run("test"))
     (mini.folder / "no").touch()
     result = mini.run("test")
     assert result["code"] == 3
