@@ -1,0 +1,176 @@
+package org.modeldevops
+
+import com.cloudbees.groovy.cps.NonCPS
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+
+/**
+ * The whole flow of a model: check, build, test, and for each environment of model.yaml in its order: approval,
+ * where its policy asks for one, and rollout. Agents are held while they work and never while a person decides.
+ */
+class Flow implements Serializable {
+
+    private static final long serialVersionUID = 1L
+    private static final String STEP = 'modelPipeline'
+    private static final List<String> STAGES = ['check', 'build', 'test', 'approve', 'deploy', 'notify'].asImmutable()
+    private static final List<String> SHARED = ['file', 'store'].asImmutable()
+
+    private final Object steps
+    private final Cli cli
+    private final Map args
+    private final Agents agents
+    /** `release` and `prerelease` once there is one. */
+    private final Map release = [:]
+    private Map last = [:]
+
+    Flow(Object steps, Map args) {
+        this.steps = steps
+        this.args = [:] + args
+        this.cli = new Cli(steps)
+        this.agents = new Agents(steps, "${args.node ?: ''}".toString(), args.checkout)
+    }
+
+    /** Runs the flow. Returns the last step's map. A failure is told to the developer, and fails the build. */
+    Map run() {
+        refuseUnknown()
+        try {
+            legs()
+        } catch (FlowInterruptedException aborted) {
+            throw aborted
+        } catch (Exception fault) {
+            steps.currentBuild.result = steps.currentBuild.result ?: 'FAILURE'
+            tell()
+            throw fault
+        }
+        if (steps.currentBuild.previousBuild && steps.currentBuild.previousBuild.result != 'SUCCESS') {
+            tell()
+        }
+        return last
+    }
+
+    /** Works on one agent as long as no person has to be asked; then asks, and goes on on another. */
+    private void legs() {
+        List<String> open = (List) agents.with {
+            beginning()
+            environments()
+        }
+        String approved = null
+        while (!open.isEmpty()) {
+            String asking = (String) agents.with { deployUntilAsked(open, approved) }
+            if (asking) {
+                approve(asking)
+            }
+            approved = asking
+        }
+    }
+
+    /** Deploys to one environment after the other, up to the one that a person has to be asked about: its name. */
+    private String deployUntilAsked(List<String> open, String approved) {
+        while (!open.isEmpty()) {
+            if (open[0] != approved && needsApproval(open[0])) {
+                return open[0]
+            }
+            deploy(open.remove(0))
+        }
+        return null
+    }
+
+    private void beginning() {
+        stage('check', 'Check') { cli.run('modelCheck', 'check', arguments('check')) }
+        Map built = stage('build', 'Build') { cli.run('modelBuild', 'build', Parameters.renamed(arguments('build'))) }
+        if (built?.release) {
+            release.release = built.release.digest
+            release.prerelease = built.release.prerelease
+        }
+        stage('test', 'Test') { cli.run('modelTest', 'test', arguments('test') + named()) }
+    }
+
+    private void deploy(String environment) {
+        Object change = args.environments instanceof Map ? args.environments[environment] : null
+        Map given = arguments('deploy') + (change instanceof Map ? (Map) change : [:]) + named() + [environment: environment]
+        stage('deploy', "Deploy to ${environment}") {
+            Closure standard = { Deployment.run(steps, 'modelDeploy', 'deploy', given) }
+            change instanceof Closure ? change.call(standard) : standard()
+        }
+    }
+
+    private void approve(String environment) {
+        stage('approve', "Approve for ${environment}") {
+            Map own = [node: args.node ?: '', checkout: args.checkout, environment: environment]
+            new Approval(steps).run(own + arguments('approve') + named())
+        }
+    }
+
+    /** Whether the environment's policy wants an approval that is not there yet: the command line's word. */
+    private boolean needsApproval(String environment) {
+        Map request = shared() + named() + [environment: environment]
+        Map plan = cli.attempt(Arguments.of(STEP, credentials() + request, [:]), 'plan')
+        return missesApproval(plan)
+    }
+
+    @NonCPS
+    private static boolean missesApproval(Map plan) {
+        return ((List) (plan.conditions ?: [])).any { it['name'] == 'approval' && !it['holds'] }
+    }
+
+    /** The environments to deploy to, in their order: those named, else all of model.yaml that take this release. */
+    private List<String> environments() {
+        Map request = args.file ? [file: args.file] : [:]
+        Map shown = cli.attempt(Arguments.of(STEP, request, [:]), 'config show')
+        if (shown.exitCode != 0) {
+            new Verdict(steps).conclude(Arguments.of(STEP, request, [:]), shown)
+        }
+        return taking((Map) (shown.config.environments ?: [:]), args.environments, release.prerelease ? true : false)
+    }
+
+    @NonCPS
+    private static List<String> taking(Map all, Object named, boolean prerelease) {
+        List names = named instanceof List ? (List) named : new ArrayList(all.keySet())
+        return names.collect { "${it}".toString() }.findAll { !prerelease || all[it]?.prereleases }
+    }
+
+    /** One stage: its standard work, that work with other arguments (a map), other work (a closure), or none (false). */
+    private Map stage(String key, String title, Closure standard) {
+        Object change = args[key]
+        if (change == false) {
+            return null
+        }
+        Object result = steps.stage(title) { change instanceof Closure ? change.call(standard) : standard() }
+        if (result instanceof Map) {
+            last = (Map) result
+            return last
+        }
+        return null
+    }
+
+    private Map arguments(String key) {
+        Object change = args[key]
+        return credentials() + shared() + (change instanceof Map ? (Map) change : [:])
+    }
+
+    private Map named() {
+        return release.release ? [release: release.release] : [:]
+    }
+
+    private Map shared() {
+        return args.subMap(SHARED).findAll { it.value != null }
+    }
+
+    private Map credentials() {
+        return args.subMap(new ArrayList(Credentials.TABLE.keySet())).findAll { it.value != null }
+    }
+
+    private void tell() {
+        if (args.notify instanceof Map) {
+            new Notice(steps).send([node: args.node ?: '', checkout: args.checkout] + shared() + (Map) args.notify)
+        }
+    }
+
+    private void refuseUnknown() {
+        List known = STAGES + SHARED + ['node', 'checkout', 'environments'] + new ArrayList(Credentials.TABLE.keySet())
+        List strange = new ArrayList(args.keySet()).findAll { !known.contains("${it}".toString()) }
+        if (!strange.isEmpty()) {
+            steps.error("${STEP}: there is no argument ${strange.join(', ')}\n  allowed: ${known.join(', ')}")
+        }
+    }
+
+}

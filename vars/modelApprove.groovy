@@ -1,0 +1,5 @@
+import org.modeldevops.Approval
+
+Map call(Map args = [:]) {
+    return new Approval(this).run(args)
+}

@@ -1,0 +1,5 @@
+import org.modeldevops.Notice
+
+Map call(Map args = [:]) {
+    return new Notice(this).send(args)
+}
