@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lacking import program
 from model_devops.content.digest import digest
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -43,9 +43,8 @@ def test_C3_the_second_implementation_holds_them_too():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not here")
 def test_C3_an_implementation_in_another_language_holds_them_too():
-    done = subprocess.run(["node", VECTORS / "second_implementation.mjs"], check=False, capture_output=True)
+    done = subprocess.run([program("node"), VECTORS / "second_implementation.mjs"], check=False, capture_output=True)
     assert done.returncode == 0, done.stdout
 
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from lacking import lacking
 from model_devops.deploy.local import sockets
 
 
@@ -20,7 +21,7 @@ def needs_ipv6() -> None:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
     except OSError:
-        pytest.skip("this machine has no IPv6")
+        lacking("this machine has no IPv6")
 
 
 def on_host(served, host: str) -> int:

@@ -2,12 +2,11 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from lacking import in_namespace
 
 INSIDE = """
 import json, os, sys
@@ -70,12 +69,7 @@ def on_small_disk(tmp_path: Path, script: str, size: str = "3m") -> list[dict]:
     (home / "environments").mkdir(parents=True)
     work.mkdir()
     shell = f"mount -t tmpfs -o size={size} none '{home}/environments' && exec \"$@\""
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", shell, "sh"]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*command, "true"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("this machine lets nobody make a mount namespace")
+    command = [*in_namespace("--user", "--map-root-user", "--mount"), "sh", "-c", shell, "sh"]
     indented = script.replace("\n", "\n    ")
     command += [sys.executable, "-c", INSIDE.replace("SCRIPT", indented), str(home), str(work)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MODEL_DEVOPS_HOME": str(home)}
