@@ -4,6 +4,7 @@ A command is a line for `/bin/sh`, run in the folder of model.yaml. Its output g
 it comes (so that `--json` keeps standard output to itself) and to a log. When it ends, whatever it left
 behind in its process group is ended too: a step leaves nothing running. When this program is told to end
 (SIGTERM, SIGINT) or the time is up, the group gets SIGTERM and, after `GRACE` seconds, SIGKILL.
+If this program is killed itself, the group gets SIGKILL.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ GRACE = 5.0
 #: Characters of the end of the output that are kept for messages.
 TAIL = 8000
 POLL = 0.05
+#: Ends the command's group where this program can't any more, because it was killed itself: then nobody holds
+#: the pipe open that is the standard input here. The watcher is no child of the command, which may wait for its own.
+_WATCHED = """\
+exec 3<&0 </dev/null
+( (read -r _ <&3; kill -9 0) >/dev/null 2>&1 & )
+exec 3<&-
+exec "$@"
+"""
 
 
 @dataclass(frozen=True)
@@ -97,23 +106,28 @@ def run_program(
 
 @contextlib.contextmanager
 def _started(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        words,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    watched, alive = os.pipe()
     try:
-        yield process
-    except BaseException:
-        _end_group(process, None)
-        raise
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", _WATCHED, "sh", *words],
+            cwd=cwd,
+            env=environment,
+            stdin=watched,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        except BaseException:
+            _end_group(process, None)
+            raise
+        finally:
+            if process.stdout:
+                process.stdout.close()
     finally:
-        if process.stdout:
-            process.stdout.close()
+        os.close(watched)
+        os.close(alive)
 
 
 class _Output:

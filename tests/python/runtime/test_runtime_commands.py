@@ -158,3 +158,41 @@ def test_a_runtime_comes_first_on_PATH_and_PYTHONPATH_does_not_reach_it(tmp_path
     assert environment["PATH"].startswith(f"{tmp_path}/bin:")
     assert environment["VIRTUAL_ENV"] == str(tmp_path)
     assert "PYTHONPATH" not in environment
+
+
+@pytest.mark.parametrize("command", ["{sleep}", "{sleep} & {sleep}", "trap '' TERM HUP; {sleep}; true"])
+def test_a_command_does_not_outlive_a_program_that_is_killed(tmp_path: Path, command: str):
+    """kill -9 leaves this program no time to end what it started."""
+    line = "echo $$ > pids; " + command.format(sleep="sh -c 'echo $$ >> pids; exec sleep 300'")
+    code = (
+        "import sys; from pathlib import Path; from model_devops.runtime.commands import run_command;"
+        "run_command(sys.argv[1], Path(sys.argv[2]))"
+    )
+    wanted = 1 + command.count("{sleep}")
+    with subprocess.Popen([sys.executable, "-c", code, line, str(tmp_path)]) as program:
+        wait_for(lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split()) == wanted)
+        pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
+        group = os.getpgid(pids[0])
+        program.kill()
+    wait_for(lambda: all(is_gone(pid) for pid in pids))
+    wait_for(lambda: not [pid for pid in psutil.pids() if is_of(pid, group)])
+
+
+def is_of(pid: int, group: int) -> bool:
+    try:
+        return os.getpgid(pid) == group and not is_gone(pid)
+    except ProcessLookupError:
+        return False
+
+
+def test_a_command_has_no_child_and_no_input_that_it_did_not_make(tmp_path: Path):
+    code = "import os, sys; print(repr(sys.stdin.read())); os.wait()"
+    finished = run_command(f"exec '{sys.executable}' -c '{code}'", tmp_path, timeout=20)
+    assert finished.output_tail.startswith("''\n")
+    assert "ChildProcessError" in finished.output_tail
+
+
+def test_a_program_that_is_not_there_is_said(tmp_path: Path):
+    finished = run_command("there-is-no-such-program", tmp_path)
+    assert finished.code == 127
+    assert "not found" in finished.explain()
