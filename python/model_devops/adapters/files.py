@@ -51,6 +51,9 @@ def _written(path: Path, data: bytes, mode: int) -> Iterator[str]:
             os.fsync(stream.fileno())
         os.chmod(name, mode)
         yield name
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk names no file
+        raise
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)

@@ -55,6 +55,12 @@ DENIED = re.compile(
     re.IGNORECASE,
 )
 
+#: Git's words for a disk without space. What a remote says of its own disk begins with `remote:`.
+FULL = re.compile(
+    r"^(?!remote:).*(no space left on device|disk quota exceeded|couldn't write ')",
+    re.IGNORECASE | re.MULTILINE,
+)
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -122,6 +128,10 @@ def failure(finished: Finished, *, network: bool = False) -> ModelDevopsError:
             f"git refuses a repository that belongs to another user: {words}",
             kind="safe-directory",
             hint=f"if you trust it: {command[0] if command else 'git config --global --add safe.directory FOLDER'}",
+        )
+    if FULL.search(finished.error):
+        return UnreachableError(
+            f"git found the disk full: {words}", kind="disk-full", hint="free some space and run this again"
         )
     verb = next((part for part in finished.args if not part.startswith("-") and "=" not in part), "")
     if finished.code == TIMED_OUT and not network:

@@ -118,6 +118,7 @@ class Building:
         self, given: Given, candidates: list[Stored], offline_ok: bool = False
     ) -> tuple[PackedFiles, made.Product]:
         """Train or take the weights, check them, and store all bytes (V5: before any claim)."""
+        self.project.store.prepare()  # whoever can't store the model needn't train it
         runtime = made.runtime(self.project, given, offline_ok=offline_ok, notes=self.notes)
         if train_commands(self.project.model):
             self._train(given, candidates, runtime.venv)

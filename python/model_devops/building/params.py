@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,12 @@ def replaced(file: Path | None, values: dict[str, Any], keep: Path) -> Iterator[
 
 
 def _put_back(file: Path, backup: Path) -> None:
-    write_atomic(file, backup.read_bytes())
-    backup.unlink()
+    """Rename the copy back, which a full disk can't prevent; where git's files lie on another disk, write it."""
+    try:
+        os.replace(backup, file)
+    except OSError:
+        write_atomic(file, backup.read_bytes())
+        backup.unlink()
 
 
 def rewrite(original: bytes, values: dict[str, Any], file: Path) -> bytes:

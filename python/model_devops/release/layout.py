@@ -7,6 +7,7 @@ What is read is verified: small documents by their hash at every read, files whi
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ class LayoutStore:
         self.blobs.settle()
 
     def prepare(self) -> None:
-        """Make the layout's folders and files; once for each object, remove what killed processes left."""
+        """See `Store.prepare`. Makes folders and files; once for each object, removes what killed processes left."""
         if self._ready:
             return
         with writing(self.folder, 1 << 16):
@@ -134,6 +135,7 @@ class LayoutStore:
                 write_atomic(marker, OCI_LAYOUT)
                 sync_folder(self.folder.parent)
             self.blobs.sweep()
+            tempfile.TemporaryFile(dir=self.blobs.folder).close()
         if not (self.folder / "index.json").exists():
             with indexes.changing(self.folder) as index:
                 index.changed = not (self.folder / "index.json").exists()

@@ -42,6 +42,12 @@ class Store(Protocol):
     def location(self) -> str:
         """The store's address, for messages."""
 
+    def prepare(self) -> None:
+        """Make the store ready to be written to, and try it: a build asks before it trains.
+
+        Raises UsageError (kind `read-only`) or UnreachableError (kind `disk-full`).
+        """
+
     def put_files(
         self,
         sources: Mapping[str, Mapping[str, Path]],

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from lacking import in_namespace
+from small_disk import on_small_disk
 
 INSIDE = """
 import subprocess, sys
@@ -59,22 +60,8 @@ print(store.verify(stored), (work / "out" / "train.py").read_text())
 """
 
 
-def on_small_disk(tmp_path: Path, script: str) -> list[str]:
-    """Run a script with a file system of 4 MiB of its own; returns its lines."""
-    mount, work = tmp_path / "mount", tmp_path / "work"
-    mount.mkdir()
-    work.mkdir()
-    shell = f"mount -t tmpfs -o size=4m none '{mount}' && exec \"$@\""
-    command = [*in_namespace("--user", "--map-root-user", "--mount"), "sh", "-c", shell, "sh"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command += [sys.executable, "-c", INSIDE + script, str(mount), str(work)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.splitlines()
-
-
 def test_a_full_disk_is_said_and_leaves_nothing_half(tmp_path: Path) -> None:
-    big, many, left, evidence, out, after, verified = on_small_disk(tmp_path, FULL)
+    big, many, left, evidence, out, after, verified = on_small_disk(tmp_path, INSIDE + FULL)
     for line in (big, many, evidence, out):
         assert line.startswith("8 disk-full: the disk is full")
         assert "free " in line
@@ -85,7 +72,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(tmp_path: Path) -> None:
 
 
 def test_a_read_only_store_can_be_read_and_says_that_it_can_not_be_written(tmp_path: Path) -> None:
-    put, evidence, out, *read = on_small_disk(tmp_path, READ_ONLY)
+    put, evidence, out, *read = on_small_disk(tmp_path, INSIDE + READ_ONLY)
     for line in (put, evidence, out):
         assert line.startswith("2 read-only: ")
         assert str(tmp_path / "mount") in line
