@@ -15,7 +15,7 @@ from typing import Any
 
 from model_devops import faults
 from model_devops.adapters.files import locked, write_atomic
-from model_devops.errors import RefusedError
+from model_devops.errors import UnreachableError
 from model_devops.release.blobs import writing
 
 TAG = "org.opencontainers.image.ref.name"
@@ -50,22 +50,30 @@ def tag_of(entry: Descriptor) -> str | None:
 
 
 def read(folder: Path) -> Index:
-    """The index as it is now; empty where there is none. Raises RefusedError (kind `damaged`)."""
+    """The index as it is now; empty where there is none. Raises UnreachableError (kind `damaged`, S4)."""
     path = folder / "index.json"
     try:
         document = json.loads(path.read_bytes())
         entries = document["manifests"] or []
         for entry in entries:
-            entry["digest"] + entry["mediaType"]
+            _check(entry)
     except FileNotFoundError:
         return Index()
-    except (ValueError, KeyError, TypeError) as error:
-        raise RefusedError(
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UnreachableError(
             f"{path} is no index of an OCI image layout: {error}",
             kind="damaged",
             hint="put a good copy of the file back; its blobs are not touched by this",
         ) from error
     return Index(entries)
+
+
+def _check(entry: Descriptor) -> None:
+    """Raise TypeError or KeyError where an entry is no descriptor."""
+    texts = entry["digest"], entry["mediaType"], entry.get("artifactType", "")
+    annotations = entry.get("annotations") or {}
+    if not all(isinstance(text, str) for text in texts) or not isinstance(annotations, dict):
+        raise TypeError(f"not a descriptor: {str(entry)[:200]}")
 
 
 @contextlib.contextmanager

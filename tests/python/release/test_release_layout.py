@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from model_devops.errors import RefusedError, UsageError
+from model_devops.errors import RefusedError, UnreachableError, UsageError
 from model_devops.release.layout import LayoutStore
 from model_devops.release.store import Stored
 from release_samples import LAYOUT, Sources, built, record_for, some_sources, write_files
@@ -304,12 +304,22 @@ def test_other_models_and_indexes_in_the_layout_are_passed_over(store: LayoutSto
     assert fresh.problems() == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"manifests": [1]}', '{"manifests": [{"digest": 1}]}', "\xff"])
-def test_a_garbled_index_is_said_and_not_overwritten(store: LayoutStore, put: Put, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", "\xff", "[" * 100_000, '{"manifests": 1}', '{"manifests": [1]}', '{"manifests": ["digest"]}'),
+        '{"manifests": [{"digest": 1}]}',
+        '{"manifests": [{"digest": 1, "mediaType": 2}]}',
+        '{"manifests": [{"digest": "a", "mediaType": "b", "annotations": [1]}]}',
+        '{"manifests": [{"digest": "a", "mediaType": "b", "artifactType": {}}]}',
+    ],
+    ids=lambda text: text[-40:],
+)
+def test_S4_a_garbled_index_is_said_and_not_overwritten(store: LayoutStore, put: Put, text: str) -> None:
     stored = put()
     (store.folder / "index.json").write_text(text)
-    for action in (store.releases, lambda: store.add_evidence(stored.digest, built())):
-        with pytest.raises(RefusedError) as refused:
+    for action in (store.releases, store.evidence, lambda: store.add_evidence(stored.digest, built())):
+        with pytest.raises(UnreachableError) as refused:
             action()
         assert refused.value.kind == "damaged"
     assert (store.folder / "index.json").read_text() == text
