@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mini_project import Mini, mini  # noqa: F401  fixture
 from model_devops import faults
 from model_devops.release.layout import LayoutStore
-from release_samples import LAYOUT, record_for, some_sources
 
 POINTS = [point for point in faults.POINTS if point.startswith(("store.", "file."))]
 SCRIPT = """
@@ -73,25 +73,21 @@ def json_of(folder: Path) -> dict[str, str]:
     return loaded
 
 
-def test_S4_eight_writers_at_once_lose_no_statement(tmp_path: Path) -> None:
-    sources = some_sources(tmp_path / "work")
-    store = LayoutStore(tmp_path / "store")
-    stored = store.name(store.put_files(sources, LAYOUT), record_for(sources))
-    script = """
-import sys
-from pathlib import Path
-from release_samples import built
-from model_devops.release.layout import LayoutStore
-for number in range(10):
-    LayoutStore(Path(sys.argv[1])).add_evidence(sys.argv[2], built(f"{sys.argv[3]}-{number}"))
-"""
-    command = [sys.executable, "-c", script, str(store.folder), stored.digest]
-    writers = [subprocess.Popen([*command, str(number)], env=os.environ | ENVIRONMENT) for number in range(8)]
-    assert [writer.wait() for writer in writers] == [0] * 8
-    evidence = store.evidence(stored.digest)
-    assert {item.body.id for item in evidence} == {f"{writer}-{number}" for writer in range(8) for number in range(10)}
-    assert all(len(item.body.supersedes) == 1 for item in evidence[1:]), "one line: each names the one before"
-    assert store.problems() == []
+def test_S4_fifty_processes_at_once_lose_no_statement_and_no_revocation(mini: Mini) -> None:  # noqa: F811
+    assert mini.build()["code"] == 0
+    words = [["store", "accept", "1.0.0", "--reason", f"word {number}", "--as", "ann"] for number in range(49)]
+    words.insert(25, ["release", "revoke", "1.0.0", "--reason", "leaked data", "--as", "bob"])
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    command = [sys.executable, "-m", "model_devops"]
+    writers = [subprocess.Popen([*command, *line], cwd=mini.folder, **quiet) for line in words]
+    assert [writer.wait() for writer in writers] == [0] * 50
+    shown = mini.run("release", "show", "1.0.0")
+    assert shown["state"] == ["revoked"]
+    said = [item["body"] for item in shown["evidence"] if item["kind"] == "accepted"]
+    assert {body["reason"] for body in said} == {f"word {number}" for number in range(49)}
+    named = [digest for body in said for digest in body.get("supersedes", [])]
+    assert len(named) == len(set(named)) == 48, "one line: each names the one before"
+    assert mini.run("release", "verify")["code"] == 0
 
 
 def test_V6_of_two_that_name_a_version_at_once_one_is_refused(tmp_path: Path) -> None:
