@@ -10,6 +10,7 @@ import click
 from model_devops.cli import output
 from model_devops.cli.options import file_option, store_option
 from model_devops.cli.seam import Result
+from model_devops.errors import Problem, RefusedError
 
 if TYPE_CHECKING:
     from model_devops.deploy.status import Status
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 @click.argument("environment", required=False)
 @file_option
 @store_option
-def command(environment: str | None, file: Path, store: str | None) -> Result:
+@click.option("--check", is_flag=True, help="End with exit code 4 where anything is not as it was deployed.")
+def command(environment: str | None, file: Path, store: str | None, check: bool) -> Result:
     """Status."""
     from model_devops.deploy.open import open_known
     from model_devops.deploy.status import status
@@ -34,8 +36,22 @@ def command(environment: str | None, file: Path, store: str | None) -> Result:
             output.warn(f"{item.environment}: {remark}")
     healthy = all(item.healthy for item in found)
     shown = ", ".join(f"{item.environment}: {_runs(item)}" for item in found)
+    fields = {"healthy": healthy, "environments": [_fields(item) for item in found]}
+    if check and not healthy:
+        raise _unhealthy(found, fields)
     summary = f"{project.model.name} {shown or 'has no environments'}" + ("" if healthy else " (see warnings)")
-    return Result(summary, healthy=healthy, environments=[_fields(item) for item in found])
+    return Result(summary, **fields)
+
+
+def _unhealthy(found: list[Status], fields: dict[str, Any]) -> RefusedError:
+    problems = [Problem(f"{item.environment}: {remark}") for item in found for remark in item.remarks]
+    return RefusedError(
+        problems[0].message,
+        kind="unhealthy",
+        problems=problems if len(problems) > 1 else [],
+        hint="`model-devops deploy` the same release again puts right what was changed or ended",
+        details=fields,
+    )
 
 
 def _runs(item: Status) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -77,4 +78,7 @@ def _difference(name: str, old: Any, new: Any) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    return "none" if value in (None, "", {}, []) else str(value)
+    """As it could stand in model.yaml."""
+    if value in (None, "", {}, []):
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -69,6 +69,23 @@ def test_D4_a_changed_copy_fails_its_proof_and_is_rolled_out_as_new(served):
     assert [row["status"] for row in evidence(served, "production")] == ["verified", "proof-failed"]
 
 
+def test_status_checks_for_a_ci_and_only_tells_people(served):
+    served.release()
+    assert ok(served.run("status", "--check"))["healthy"], "nothing was deployed, and nothing runs"
+    ok(served.run("deploy", "production"))
+    assert ok(served.run("status", "--check"))["healthy"]
+    tamper(served, "production", 1)
+    assert not ok(served.run("status"))["healthy"]
+    for arguments in (["--check"], ["production", "--check"]):
+        refused = served.run("status", *arguments)
+        assert (refused["code"], refused["error"]["kind"], refused["healthy"]) == (4, "unhealthy", False)
+        assert "production: the model's files were changed" in refused["error"]["message"]
+        assert refused["environments"][-1]["remarks"], "with all that plain status says"
+    assert served.run("status", "test", "--check")["code"] == 0
+    ok(served.run("deploy", "production"))
+    assert ok(served.run("status", "--check"))["healthy"]
+
+
 def test_D5_first_rollout_that_crashes_fails_early_and_leaves_nothing(served):
     served.release("seed: 1\ncrash: 1\n")
     began = time.monotonic()

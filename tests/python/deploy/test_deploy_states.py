@@ -101,6 +101,14 @@ def test_changes_name_what_differs():
     assert changes(old, old) == []
 
 
+def test_changes_are_shown_as_they_could_stand_in_model_yaml():
+    smoke = [{"method": "GET", "path": "/predict", "expect": {"ok": True, "city": "Köln"}}]
+    old = revision(1, "a", version="1.0.0", settings={"env": {}, "serve": {"smoke": []}})
+    new = revision(2, "a", version="1.0.0", settings={"env": {"A": "1"}, "serve": {"smoke": smoke}})
+    shown = '[{"method": "GET", "path": "/predict", "expect": {"ok": true, "city": "Köln"}}]'
+    assert changes(old, new) == ['env: none → {"A": "1"}', f"serve.smoke: none → {shown}"]
+
+
 def test_a_log_keeps_a_limited_size(tmp_path, monkeypatch):
     monkeypatch.setattr(supervisor, "LOG_LIMIT", 1000)
     log = supervisor.Log(tmp_path / "1.log")
