@@ -36,7 +36,7 @@ def command(environment: str | None, file: Path, store: str | None, check: bool)
             output.warn(f"{item.environment}: {remark}")
     healthy = all(item.healthy for item in found)
     shown = ", ".join(f"{item.environment}: {_runs(item)}" for item in found)
-    fields = {"healthy": healthy, "environments": [_fields(item) for item in found]}
+    fields: dict[str, Any] = {"healthy": healthy, "environments": [_fields(item) for item in found]}
     if check and not healthy:
         raise _unhealthy(found, fields)
     summary = f"{project.model.name} {shown or 'has no environments'}" + ("" if healthy else " (see warnings)")
