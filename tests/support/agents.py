@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,16 +115,19 @@ class Agent:
         }
         return {name: value for name, value in (mine | self.variables | variables).items() if value is not None}
 
-    def start(self, call: Path, verb: str, *before: str, **variables: str | None) -> subprocess.Popen[str]:
-        """The call, started. `before` are words in front of the command."""
+    def start(
+        self, call: Path, verb: str, before: Sequence[str] = (), shell: Sequence[str] = ("sh",), **variables: str | None
+    ) -> subprocess.Popen[str]:
+        """The call, started in a session of its own. `before` are words in front of the command."""
         return subprocess.Popen(
-            [*before, "sh", str(RESOURCES / "run.sh")],
+            [*before, *shell, str(RESOURCES / "run.sh")],
             cwd=self.workspace,
             env=self.environment(call, verb, **variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def finish(self, call: Path, process: subprocess.Popen[str]) -> Ending:
@@ -137,12 +142,15 @@ class Agent:
         self,
         verb: str = "schema",
         request: dict | None = None,
-        *before: str,
+        *,
         brings: bool = True,
+        before: Sequence[str] = (),
+        shell: Sequence[str] = ("sh",),
         **variables: str | None,
     ) -> Ending:
+        """A whole call; `brings`: with wheel and requirements."""
         call = self.prepare(request, brings)
-        return self.finish(call, self.start(call, verb, *before, **variables))
+        return self.finish(call, self.start(call, verb, before, shell, **variables))
 
     def whole(self, folder: Path | None = None) -> list[Path]:
         """The CLIs that were made to the end."""
@@ -156,4 +164,19 @@ class Agent:
 
 def in_namespace(script: str) -> list[str]:
     """Words that run a command in a mount namespace of its own, after `script`."""
-    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{script} && exec "$@"', "sh"]
+    unshare, mount = shutil.which("unshare"), shutil.which("mount")
+    words = [str(unshare), "--user", "--map-root-user", "--mount", "sh", "-c"]
+    return [*words, f'{script.replace("mount", str(mount), 1)} && exec "$@"', "sh"]
+
+
+def partial_python(folder: Path, without: Sequence[str]) -> Path:
+    """This Python once more, as a distribution that packs these files of the library separately would have it."""
+    library = Path(sysconfig.get_path("stdlib"))
+    copy = folder / "lib" / library.name
+    copy.mkdir(parents=True)
+    for path in library.iterdir():
+        if path.name not in without:
+            (copy / path.name).symlink_to(path)
+    (folder / "bin").mkdir()
+    shutil.copy(BASE, folder / "bin" / "python3")
+    return folder / "bin" / "python3"

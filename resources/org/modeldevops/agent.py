@@ -28,7 +28,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
 #: Ends a call whose CLI is not here and was not sent along.
 NOT_HERE = 75
@@ -62,9 +61,14 @@ _REASONS: tuple[tuple[str, int, str, str], ...] = (
         "no package index answers",
         "try again, or name a mirror (PIP_INDEX_URL) or a folder of wheels (PIP_NO_INDEX=1, PIP_FIND_LINKS)",
     ),
+    (
+        r"\b40[13] Client Error",
+        _USAGE,
+        "the package index refuses these credentials",
+        "put the right ones into PIP_INDEX_URL, pip.conf or .netrc",
+    ),
     ("", _USAGE, "venv or pip failed", "docs/agents.md tells of mirrors, folders of wheels and preinstalled CLIs"),
 )
-_USER_IN_URL = re.compile(r"(://)[^/\s@]*@")
 #: What pip and its like write where a shebang can't name the interpreter: #!/bin/sh, then '''exec' "path" "$0" "$@".
 _LONG_SHEBANG = re.compile(r"""'''exec'\s+(?:"([^"]+)"|'([^']+)'|(\S+))\s""")
 
@@ -95,11 +99,6 @@ class Call:
         """The CLI's wheel, where the caller has sent it along; requirements.txt comes with it."""
         return next(iter(sorted(self.folder.glob("model_devops-*.whl"))), None)
 
-    @property
-    def own(self) -> Path:
-        """Where this workspace's own CLIs lie."""
-        return self.folder.parent / "cli"
-
 
 def main() -> int:
     """Become the CLI; returns only where that can't be: the exit code, with a result written unless it is 75."""
@@ -115,7 +114,7 @@ def main() -> int:
     return NOT_HERE
 
 
-def _become(python: str, call: Call) -> NoReturn:
+def _become(python: str, call: Call) -> None:
     files = ["--request", str(call.folder / "request.json"), "--result", str(call.folder / "result.json")]
     _handle_signals(signal.SIG_DFL)  # a handler of ours that hasn't run yet would be lost with this program
     os.execv(python, [python, "-I", "-m", "model_devops", *files, *call.verb])
@@ -162,8 +161,7 @@ def _preinstalled(call: Call) -> str | None:
     if script := shutil.which("model-devops"):
         there[script] = _interpreter_of(script) or script
     for place, python in there.items():
-        found = _probe(python)
-        if found == call.version:
+        if (found := _probe(python)) == call.version:
             return python
         call.passed_over.append(f"{place} was passed over: it has {_words(found)}, {call.version} is needed")
     return None
@@ -256,13 +254,13 @@ def _make(link: Path, call: Call, wheel: Path) -> None:
 def _fill(venv: Path, call: Call, wheel: Path) -> None:
     python = str(venv / "bin" / "python")
     log = call.folder / "install.log"
-    _run([sys.executable, "-I", "-m", "venv", str(venv)], log, call)
+    _run([sys.executable, "-I", "-m", "venv", "--without-pip", str(venv)], log, call)
+    _run([python, "-I", "-m", "ensurepip"], log, call)  # not left to venv, which keeps its words to itself
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "-v"]
+    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "-vv"]
     what = ["-r", str(call.folder / "requirements.txt"), f"{wheel.as_uri()}#sha256={digest}"]
     _run([python, "-I", "-m", "pip", "install", *options, *what], log, call)
-    found = _probe(python)
-    if found != call.version:
+    if (found := _probe(python)) != call.version:
         raise AgentError(_USAGE, f"what was installed into {venv} has {_words(found)}", "look at " + str(log))
 
 
@@ -273,7 +271,7 @@ def _run(words: list[str], log: Path, call: Call) -> None:
         stream.seek(0)
         output = stream.read().decode(errors="replace")
     if done.returncode != 0:
-        raise _failure(_USER_IN_URL.sub(r"\1***@", output), call)
+        raise _failure(re.sub(r"(://)[^/\s@]*@", r"\1***@", output), call)
 
 
 def _pip_environment() -> dict[str, str]:
@@ -286,16 +284,18 @@ def _pip_environment() -> dict[str, str]:
 
 def _failure(output: str, call: Call) -> AgentError:
     _, code, what, hint = next(reason for reason in _REASONS if re.search(reason[0], output))
+    unfetched = re.findall(r"Could not fetch URL .*", output)[:1]
     said = output.partition("Exception information:")[0].partition("ERROR:")
     lines = [line.strip() for line in (said[2] or said[0]).splitlines() if line.strip()]
     message = f"model-devops {call.version} can't be installed with {_this_python()}: {what}"
-    return AgentError(code, message, hint, [*lines[-8:], *call.passed_over])
+    return AgentError(code, message, hint, [*unfetched, *lines[-8:], *call.passed_over])
 
 
 def _folders(call: Call) -> list[Path]:
     """Where this build's CLIs may lie; that of the workspace is all that a fork's build gets (P6)."""
     cache = None if os.environ.get("CHANGE_FORK") else _cache()
-    return [cache / "cli", call.own] if cache else [call.own]
+    own = call.folder.parent / "cli"
+    return [cache / "cli", own] if cache else [own]
 
 
 def _cache() -> Path | None:
@@ -318,8 +318,8 @@ def _writable(call: Call) -> Path:
     except OSError as error:
         if not others:
             raise
-        _say(f"{folder} can't be written ({error.strerror}): the CLI is kept in {call.own}, for this workspace")
-        folder = call.own
+        _say(f"{folder} can't be written ({error.strerror}): the CLI is kept in {others[0]}, for this workspace")
+        folder = others[0]
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -369,8 +369,7 @@ def _report(call: Call, error: AgentError) -> int:
 def _system(error: OSError) -> AgentError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return AgentError(_UNREACHABLE, f"{_FULL[0]} ({error})", _FULL[1])
-    hint = "check that this user may read and write there, or set XDG_CACHE_HOME to a folder where it may"
-    return AgentError(_USAGE, str(error), hint)
+    return AgentError(_USAGE, str(error), "let this user read and write there, or set XDG_CACHE_HOME to where it may")
 
 
 def _say(*lines: str) -> None:
