@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @release_option
 @as_option
 @reason_option
+@click.option("--comment", help="What they say of it; recorded. It is no --reason.")
 @click.option("--reject", is_flag=True, help="The user test failed: no environment takes it; needs --reason.")
 def command(
     environment: str,
@@ -34,6 +35,7 @@ def command(
     release: str | None,
     as_: str | None,
     reason: str | None,
+    comment: str | None,
     reject: bool,
 ) -> Result:
     """Approve or reject."""
@@ -45,17 +47,20 @@ def command(
     person = who(project.build, as_)
     chosen = choose(project, release)
     if reject:
-        return _reject(project, environment, chosen, person, reason)
-    return _approve(project, environment, chosen, person, reason)
+        return _reject(project, environment, chosen, person, reason or comment)
+    return _approve(project, environment, chosen, person, reason, comment)
 
 
-def _approve(project: Project, environment: str, release: Stored, person: Person, reason: str | None) -> Result:
+def _approve(
+    project: Project, environment: str, release: Stored, person: Person, reason: str | None, comment: str | None
+) -> Result:
     from model_devops.deploy.open import open_target
     from model_devops.policy.approval import approve
 
     policy = _policy(project, environment, release)
     name = project.model.name
-    body = approve(project, policy, release, person, others=lambda other: open_target(name, other), reason=reason)
+    said = {"reason": reason, "comment": comment}
+    body = approve(project, policy, release, person, others=lambda other: open_target(name, other), **said)
     if not policy.approvals:
         output.warn(f"{environment} asks for no approval")
     text = f"{name} {release.version} approved for {environment} by {person.name} ({person.origin})"

@@ -26,4 +26,7 @@ def show(file: Path) -> Result:
     loaded = load(file)
     document = dump.effective(loaded.document)
     output.say(dump.to_yaml(document).rstrip())
-    return Result(f"{file} is in order", file=str(loaded.path), config=document)
+    # A list, since not every reader of JSON keeps the order of an object's keys.
+    known = document.get("environments", {})
+    places = [{"name": name, "prereleases": place["prereleases"]} for name, place in known.items()]
+    return Result(f"{file} is in order", file=str(loaded.path), config=document, environments=places)

@@ -24,9 +24,19 @@ Others = Callable[[str], Target]
 
 
 def approve(
-    project: Project, policy: Policy, release: Stored, person: Person, *, others: Others, reason: str | None = None
+    project: Project,
+    policy: Policy,
+    release: Stored,
+    person: Person,
+    *,
+    others: Others,
+    reason: str | None = None,
+    comment: str | None = None,
 ) -> Evidence:
-    """Record an approval for `policy.name`. Raises RefusedError with everything that stands against it (A1, A2, S5)."""
+    """Record an approval for `policy.name`. Raises RefusedError with everything that stands against it (A1, A2, S5).
+
+    `reason` says where the release was seen, if not where the policy wants it (A2); `comment` is only recorded.
+    """
     evidence = project.store.evidence(release.digest)
     accept = accepts(policy.approvals)
     problems = _ended(project, release, accept)
@@ -54,6 +64,7 @@ def approve(
         environment=policy.name,
         seen_in=seen.id if seen else None,
         reason=reason,
+        comment=comment,
     )
     return project.store.add_evidence(release.digest, body)
 

@@ -100,6 +100,9 @@ class Approved(Body, frozen=True, kw_only=True):
     seen_in: str | None = None
     """The unique id of the revision in which it was seen."""
     reason: str | None = None
+    """Where it was seen, if not there."""
+    comment: str | None = None
+    """What the person said of it; it stands in for nothing."""
 
 
 class Rejected(Body, frozen=True, kw_only=True):

@@ -50,17 +50,15 @@ class Approval implements Serializable {
 
     private Map record(Arguments arguments, Agents agents, Map plan, Map answer) {
         boolean reject = answer.verdict == 'reject'
-        Map request = arguments.request + [release: plan.release.digest, reject: reject]
-        String comment = "${answer.comment ?: ''}".trim()
-        if (comment || reject) {
-            request.reason = comment ?: 'no reason was given'
-        }
+        String said = "${answer.comment ?: ''}".trim()
+        String comment = said ?: (reject ? 'no reason was given' : null)
+        Map request = arguments.request + [release: plan.release.digest, reject: reject, comment: comment]
         Map result = (Map) agents.with {
             cli.attempt(arguments.asking(request), 'approve', ["MODEL_DEVOPS_APPROVER=${answer.approver}".toString()])
         }
         Map returned = new Verdict(steps).conclude(arguments, result) + [approver: answer.approver, comment: comment]
         if (reject) {
-            new Verdict(steps).reject(arguments, result, "${answer.approver}: ${request.reason}")
+            new Verdict(steps).reject(arguments, result, "${answer.approver}: ${comment}")
         }
         return returned
     }

@@ -119,13 +119,23 @@ class Flow implements Serializable {
         if (shown.exitCode != 0) {
             new Verdict(steps).conclude(Arguments.of(STEP, request, [:]), shown)
         }
-        return taking((Map) (shown.config.environments ?: [:]), args.environments, release.prerelease ? true : false)
+        List<String> strange = unknown((List) shown.environments, args.environments)
+        if (!strange.isEmpty()) {
+            steps.error("${STEP}: environments: model.yaml has no ${strange.join(', ')}")
+        }
+        return taking((List) shown.environments, args.environments, release.prerelease ? true : false)
     }
 
     @NonCPS
-    private static List<String> taking(Map all, Object named, boolean prerelease) {
-        List names = named instanceof List ? (List) named : new ArrayList(all.keySet())
-        return names.collect { "${it}".toString() }.findAll { !prerelease || all[it]?.prereleases }
+    private static List<String> unknown(List all, Object named) {
+        Collection names = named instanceof Map ? ((Map) named).keySet() : (List) (named ?: [])
+        return names.collect { "${it}".toString() } - all.collect { "${it['name']}".toString() }
+    }
+
+    @NonCPS
+    private static List<String> taking(List all, Object named, boolean prerelease) {
+        List fit = all.findAll { !prerelease || it['prereleases'] }.collect { "${it['name']}".toString() }
+        return named instanceof List ? ((List) named).collect { "${it}".toString() }.findAll { fit.contains(it) } : fit
     }
 
     /** One stage: its standard work, that work with other arguments (a map), other work (a closure), or none (false). */

@@ -44,7 +44,7 @@ class Controller {
     /** By ID: `kind` and the values it binds. */
     final Map<String, Map> credentials = [:]
     /** What people answer to `input`: maps, or an exception for an abort. */
-    final List answers = []
+    List answers = []
     /** Steps of optional plugins that this controller lacks. */
     final Set<String> missing = []
     /** The repository that `checkout scm` takes from, and the commit that the build is of. */
@@ -56,6 +56,8 @@ class Controller {
     Closure interrupt = { int number, StepCall call -> null }
     /** Asked about the log of a running `sh`: whether somebody aborts the build now. */
     Closure abortWhen
+    /** What runs scripts: the real thing, or in tests of the pipeline's own course a Scripted. */
+    Object shell = new Shell(this)
     Program program = new Program()
     int suspensions = 0
     Object invoker

@@ -22,7 +22,10 @@ class StepCall implements Serializable {
 
     Closure body() { (Closure) args.find { it instanceof Closure } }
 
-    String toString() { "${name}(${named().collect { k, v -> "${k}: ${v}" }.join(', ')})" }
+    String toString() {
+        List words = named().findAll { !(it.value instanceof Closure) }.collect { k, v -> k + ': ' + String.valueOf(v).take(80) }
+        return name + '(' + words.join(', ') + ')'
+    }
 
 }
 

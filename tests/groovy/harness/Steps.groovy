@@ -113,7 +113,7 @@ class Steps {
 
     Object sh_(Fiber f, Map a, StepCall c) {
         on(f, 'sh')
-        return new Shell(controller).run(f.context, a)
+        return controller.shell.run(f.context, a)
     }
 
     Object libraryResource_(Fiber f, Map a, StepCall c) {
@@ -147,7 +147,7 @@ class Steps {
 
     Object checkout_(Fiber f, Map a, StepCall c) {
         on(f, 'checkout')
-        new Shell(controller).git(f.context, a.repository, a.commit)
+        controller.shell.git(f.context, a.repository, a.commit)
         return [GIT_COMMIT: a.commit]
     }
 
@@ -259,7 +259,7 @@ class Steps {
         Context place = allocate(f, label)
         f.context = f.context.with([agent: place.agent, workspace: place.workspace, folder: place.folder])
         f.context.declarative.agent = place.agent
-        if (controller.repository) { new Shell(controller).git(f.context, controller.repository, controller.commit) }
+        if (controller.repository) { controller.shell.git(f.context, controller.repository, controller.commit) }
     }
 
     Object stages_(Fiber f, Map a, StepCall c) {

@@ -12,6 +12,8 @@ class World implements Closeable {
     static final File LIBRARY = new File(System.getProperty('library', '.')).absoluteFile
     /** What `make wheel` makes: wheel, requirements and cli.json. */
     static final File CLI = new File(System.getProperty('cli', 'build/cli')).absoluteFile
+    /** Where agents keep the installed command line from one test to the next; an agent without it starts with nothing. */
+    static final File CACHE = new File('build/agents').absoluteFile
 
     final File root
     final File work
@@ -38,7 +40,7 @@ class World implements Closeable {
     Agent agent(String name, Map more = [:]) {
         File home = new File(root, "homes/${name}")
         home.mkdirs()
-        Map env = [PATH: System.getenv('PATH'), HOME: home.path, LANG: 'C.UTF-8'] + pip() + more
+        Map env = [PATH: System.getenv('PATH'), HOME: home.path, LANG: 'C.UTF-8', XDG_CACHE_HOME: CACHE.path] + pip() + more
         agents << new Agent(name: name, root: new File(root, name), env: env, labels: [name] as Set)
         return agents[-1]
     }
@@ -99,10 +101,23 @@ class World implements Closeable {
     /** Runs a pipeline as the next build. Returns what it came to. */
     Object run(String pipeline, Map settings = [:]) { controller(settings).run(pipeline) }
 
+    /** Somebody runs the command line by hand, in the first agent's workspace, as its user. */
+    String cli(String... words) {
+        File python = new File(CACHE, 'model-devops/cli').listFiles().collect { new File(it, 'bin/python') }.find { it.file }
+        ProcessBuilder builder = new ProcessBuilder([python.path, '-I', '-m', 'model_devops'] + (words as List))
+        builder.environment().clear()
+        builder.environment().putAll(agents[0].env)
+        builder.directory(new File(agents[0].root, 'workspace/team_digits')).redirectErrorStream(true)
+        Process process = builder.start()
+        String text = process.text
+        assert process.waitFor() == 0 : text
+        return text
+    }
+
     /** What the server of an environment answers, or null. */
     static Map ask(int port) {
         try {
-            return (Map) new groovy.json.JsonSlurper().parse(new URL("http://127.0.0.1:${port}/model"))
+            return (Map) new groovy.json.JsonSlurper().parseText(new URL("http://127.0.0.1:${port}/model").text)
         } catch (IOException nobody) {
             return null
         }

@@ -112,7 +112,9 @@ def test_config_show_prints_yaml_that_reads_back(tmp_path: Path, capsys: pytest.
 def test_config_show_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "model.yaml").write_text(FULL)
     assert run(["--json", "config", "show", "--file", str(tmp_path / "model.yaml")]) == 0
-    assert json.loads(capsys.readouterr().out)["config"]["serve"]["ready"] == "/ready"
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["config"]["serve"]["ready"] == "/ready"
+    assert [place["name"] for place in shown["environments"]] == list(shown["config"]["environments"])
 
 
 def test_config_show_lists_all_problems_and_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

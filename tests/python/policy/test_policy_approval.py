@@ -20,8 +20,8 @@ def demand(world, approval):
     return world.write(text.replace("{after: test}", approval), push=True)
 
 
-def say(world, release, person=ANN, reason=None):
-    return approve(world.project(), world.policy(), release, person, others=world.target, reason=reason)
+def say(world, release, person=ANN, **words):
+    return approve(world.project(), world.policy(), release, person, others=world.target, **words)
 
 
 def approval(world, release):
@@ -163,8 +163,10 @@ def test_A2_environment_must_run_exactly_it_now_or_a_reason_says_where_it_was_se
     world.deployed(other)
     with pytest.raises(RefusedError, match="say with --reason where it was seen"):
         say(world, release)
-    item = say(world, release, reason="seen in test on Monday")
-    assert item.body.reason == "seen in test on Monday"
+    with pytest.raises(RefusedError, match="say with --reason where it was seen"):
+        say(world, release, comment="looks right")
+    item = say(world, release, reason="seen in test on Monday", comment="looks right")
+    assert (item.body.reason, item.body.comment) == ("seen in test on Monday", "looks right")
     assert item.body.seen_in is None
 
 
