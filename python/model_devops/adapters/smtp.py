@@ -72,8 +72,12 @@ def _secure(connection: smtplib.SMTP, server: Server) -> None:
 
 
 def _is_this_machine(connection: smtplib.SMTP) -> bool:
-    peer = connection.sock.getpeername()[0] if connection.sock else ""
-    return ipaddress.ip_address(peer.partition("%")[0]).is_loopback
+    return is_loopback(connection.sock.getpeername()[0]) if connection.sock else False
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a peer's IP address, perhaps with an interface, is of this machine."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def _words(refused: dict[str, tuple[int, bytes]]) -> dict[str, str]:

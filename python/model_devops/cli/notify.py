@@ -81,7 +81,7 @@ def command(file: Path, store: str | None, **options: Any) -> Result:
                       _server(options["smtp"], options["smtp_security"]))  # fmt: skip
     check(to)
     project, git = _known(file, store)
-    news = gather(asked, project, git, detect(), lambda text: output.warn(secrets.redact(text)))
+    news = gather(asked, project, git, detect(), lambda text: output.warn(secrets.redact(text)), secrets)
     report = send(news, to) if is_news(asked.previous, news.status) else None
     return _told(news, report, secrets)
 

@@ -272,4 +272,9 @@ class Rollout:
         """What the result document says of a revision that failed."""
         from model_devops.deploy.summary import revision_fields
 
-        return {"revision": revision_fields(revision), "reports": self.reports, "notes": self.notes}
+        return {
+            "revision": revision_fields(revision),
+            "reports": self.reports,
+            "notes": self.notes,
+            "environment": self.environment,
+        }

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_devops.notifying.news import News
 from model_devops.notifying.words import line, link
+
+if TYPE_CHECKING:
+    from model_devops.adapters.ci import Build
 
 #: How many authors a message names.
 AUTHORS = 6
@@ -108,7 +111,6 @@ def _runs(text: str, **look: str) -> dict[str, Any]:
 
 def plain(news: News) -> dict[str, Any]:
     """For programs: docs/notifications.md describes each field."""
-    build = news.build
     return {
         "format": "model-devops.notification.v1",
         "status": news.status,
@@ -119,7 +121,15 @@ def plain(news: News) -> dict[str, Any]:
         "since": news.commits.since,
         "authors": [asdict(author) for author in news.commits.authors],
         "environments": news.environments,
-        "build": {"url": build.url, "job": build.job, "number": build.number, "branch": build.branch} if build else {},
+        "build": _build(news.build),
+    }
+
+
+def _build(build: Build | None) -> dict[str, str | None]:
+    said = {name: getattr(build, name, None) for name in ("job", "number", "branch")}
+    return {
+        "url": link(build.url) if build else None,
+        **{name: value and line(value, 120) for name, value in said.items()},
     }
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_devops.errors import ModelDevopsError
 from model_devops.notifying import statuses
 from model_devops.notifying.authors import Commits, commits_since
+from model_devops.notifying.secrets import NONE, Secrets
 from model_devops.notifying.words import line
 
 if TYPE_CHECKING:
@@ -64,9 +65,16 @@ class News:
     """What runs where, in words."""
 
 
-def gather(asked: Asked, project: Project | None, git: Git | None, build: Build, warn: Warn) -> News:
-    """Everything that is known, shortened to one screen. `project` is None where model.yaml can't be read."""
+def gather(
+    asked: Asked, project: Project | None, git: Git | None, build: Build, warn: Warn, secrets: Secrets = NONE
+) -> News:
+    """Everything that is known, shortened to one screen. `project` is None where model.yaml can't be read.
+
+    Secrets are taken out before anything is shortened: half of one would not be found any more.
+    """
     document, unread = _document(asked.of)
+    document = secrets.redact_all(document)
+    asked = replace(asked, stage=secrets.redact_all(asked.stage), message=secrets.redact_all(asked.message))
     if unread:
         warn(unread)
     error, release = _dict(document, "error"), _dict(document, "release")

@@ -48,6 +48,9 @@ class Secrets:
         return {form for form in forms if len(form) > 3}  # shorter ones are no secrets, and would be found anywhere
 
 
+NONE = Secrets(None, None, None, None)
+
+
 def _path(url: str | None) -> str | None:
     """The part of a webhook's address that makes it a secret."""
     try:
