@@ -125,27 +125,27 @@ def by_signal(number: int) -> Callable[[Mini], dict]:
     return send
 
 
-REACHED: dict[ExitCode, Callable[[Mini], dict]] = {
-    ExitCode.OK: ok,
-    ExitCode.INTERNAL: internal,
-    ExitCode.USAGE: usage,
-    ExitCode.FAILED: failed,
-    ExitCode.REFUSED: refused,
-    ExitCode.RESTORED: restored,
-    ExitCode.BUSY: busy,
-    ExitCode.UNREACHABLE: unreachable,
-    ExitCode.INTERRUPTED: by_signal(signal.SIGINT),
-    ExitCode.TERMINATED: by_signal(signal.SIGTERM),
+REACHED: dict[int, Callable[[Mini], dict]] = {
+    0: ok,
+    1: internal,
+    2: usage,
+    3: failed,
+    4: refused,
+    5: restored,
+    7: busy,
+    8: unreachable,
+    130: by_signal(signal.SIGINT),
+    143: by_signal(signal.SIGTERM),
 }
-ELSEWHERE = {ExitCode.BROKEN: Path("deploy") / "test_deploy_broken.py"}
+ELSEWHERE = {6: Path("deploy") / "test_deploy_broken.py"}
 
 
-@pytest.mark.parametrize("code", REACHED, ids=lambda code: code.name.lower())
-def test_a_real_process_ends_with(code: ExitCode, mini: Mini) -> None:  # noqa: F811
+@pytest.mark.parametrize("code", REACHED, ids=lambda code: ExitCode(code).name.lower())
+def test_a_real_process_ends_with(code: int, mini: Mini) -> None:  # noqa: F811
     assert REACHED[code](mini)["exitCode"] == code
 
 
 def test_every_exit_code_is_reached() -> None:
-    assert {*REACHED, *ELSEWHERE} == set(ExitCode)
+    assert {*REACHED, *ELSEWHERE} == {int(code) for code in ExitCode}
     for code, path in ELSEWHERE.items():
-        assert f'["code"] == {int(code)}' in (Path(__file__).parents[1] / path).read_text()
+        assert f'["code"] == {code}' in (Path(__file__).parents[1] / path).read_text()
