@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from model_devops.cli import output
 from model_devops.cli.options import file_option, reason_option, store_option
 from model_devops.cli.seam import Result
+
+if TYPE_CHECKING:
+    from model_devops.deploy.target import Target
+    from model_devops.project import Project
 
 
 @click.command(help="Return ENVIRONMENT to the newest earlier verified release, or to the one named.")
@@ -17,7 +22,10 @@ from model_devops.cli.seam import Result
 @store_option
 @click.option("--to", metavar="VERSION", help="A release that was verified there, by version or digest.")
 @reason_option
-def command(environment: str, file: Path, store: str | None, to: str | None, reason: str | None) -> Result:
+@click.option("--dry-run", is_flag=True, help="Say where it would go back to, and why not to others; change nothing.")
+def command(
+    environment: str, file: Path, store: str | None, to: str | None, reason: str | None, dry_run: bool
+) -> Result:
     """Roll back."""
     from model_devops.deploy.open import open_known, open_rollout
     from model_devops.deploy.rollback import Rollback
@@ -26,6 +34,8 @@ def command(environment: str, file: Path, store: str | None, to: str | None, rea
 
     project = open_project(file, store=store)
     target = open_known(project, environment)
+    if dry_run:
+        return _outlook(project, target, environment, to)
     rollout = open_rollout(project, environment, target, output.say)
     with output.warning_of(rollout.notes):
         outcome = rollout.run(Rollback(environment, project.store, to, reason))
@@ -41,4 +51,22 @@ def command(environment: str, file: Path, store: str | None, to: str | None, rea
         changed=outcome.changed,
         environment=environment,
         notes=outcome.notes,
+    )
+
+
+def _outlook(project: Project, target: Target, environment: str, to: str | None) -> Result:
+    from model_devops.deploy.rollback import outlook
+
+    chosen, found = outlook(project.store, target, environment, to)
+    for item in found:
+        word = "would run" if item is chosen else item.objection or "possible"
+        output.say(f"  {item.revision.version}: {word}")
+    summary = f"{project.model.name} {environment} would go back to {chosen.revision.version}"
+    output.say(summary)
+    return Result(
+        summary,
+        changed=False,
+        environment=environment,
+        to=chosen.revision.version,
+        candidates=[item.as_dict() for item in found],
     )

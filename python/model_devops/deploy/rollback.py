@@ -23,6 +23,10 @@ class Candidate:
     release: Stored | None
     objection: str | None
 
+    def as_dict(self) -> dict[str, str | None]:
+        """For result documents."""
+        return {"version": self.revision.version, "digest": self.revision.release, "objection": self.objection}
+
 
 def candidates(store: Store, target: Target) -> list[Candidate]:
     """The other releases that were verified here, newest first, each once (D8)."""
@@ -89,6 +93,16 @@ def choose(found: list[Candidate], environment: str, to: str | None) -> Candidat
     if to is not None:
         message = f"{environment} can't go back to {to}: {named[0].objection}"
     raise RefusedError(message, kind="no-rollback", problems=problems if to is None else [])
+
+
+def outlook(store: Store, target: Target, environment: str, to: str | None) -> tuple[Candidate, list[Candidate]]:
+    """What a rollback would go back to, and all candidates. Changes and recovers nothing; raises as `choose`."""
+    found = candidates(store, target)
+    try:
+        return choose(found, environment, to), found
+    except RefusedError as error:
+        error.details["candidates"] = [item.as_dict() for item in found]
+        raise
 
 
 @dataclass(frozen=True)
