@@ -24,13 +24,11 @@ def command(what: tuple[str, ...], file: Path, listed: bool) -> Result:
     from model_devops.content.subjects import subjects
 
     found = subjects(load(file) if file.exists() or not what else None, list(what))
-    total = sum(path.stat().st_size for subject in found for path in subject.files.values())
     digests, listing = {}, {}
-    with output.progress("hashing", total) as bar:
-        for subject in found:
-            entries = hash_files(subject.files, bar.advance)
-            digests[subject.name] = digest(entries, subject.ignore)
-            listing[subject.name] = entries
+    for subject in found:
+        entries = hash_files(subject.files)
+        digests[subject.name] = digest(entries, subject.ignore)
+        listing[subject.name] = entries
     for name, value in digests.items():
         output.say(lists.dumps(listing[name]).rstrip("\n") if listed else f"{value}  {name}")
     files = {

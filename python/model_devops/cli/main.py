@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from model_devops import __version__, notices
+from model_devops import __version__, notices, progress
 from model_devops.errors import ExitCode, InterruptedBySignal, ModelDevopsError
 
 #: All verbs with their help, so that `--help` imports none of them. Module: cli/<name>.py.
@@ -95,6 +95,7 @@ def run(argv: list[str]) -> int:
     result_file, as_json = _early(argv)
     output.start(as_json)
     notices.send_to(output.warn)
+    progress.show_with(output.bar)
     _handle_signals()
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that are not UTF-8
     try:

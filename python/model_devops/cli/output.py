@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,29 +78,44 @@ def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> None:
         say(style(text, "dim") if index == 0 else text)
 
 
-class Progress:
-    """A bar on a terminal, redrawn at most ten times a second; silent elsewhere."""
+#: Seconds: shorter work gets no bar, and a bar is redrawn no more often than this.
+_LONG, _PAUSE = 0.5, 0.1
+
+
+class _Bar:
+    """A line that is drawn again and again, and removed at the end."""
 
     def __init__(self, label: str, total: int) -> None:
-        self.label, self.total, self.done, self._drawn = label, max(total, 1), 0, 0.0
+        self.label, self.total, self.done = label, max(total, 1), 0
+        self.shown, self._next = False, time.monotonic() + _LONG
 
     def advance(self, amount: int) -> None:
         """Count `amount` more of the total."""
         self.done += amount
-        if sys.stderr.isatty() and time.monotonic() - self._drawn > 0.1:
-            self._drawn = time.monotonic()
+        if time.monotonic() >= self._next:
+            self.shown, self._next = True, time.monotonic() + _PAUSE
             share = min(self.done / self.total, 1)
-            sys.stderr.write(f"\r{self.label} {'█' * int(share * 30):<30} {share:4.0%}")
-            sys.stderr.flush()
+            piece = "█" if (sys.stderr.encoding or "").lower().startswith("utf") else "#"
+            self._write(f"\r{self.label} {piece * int(share * 30):<30} {share:4.0%}")
+
+    def remove(self) -> None:
+        """Leave the line to what comes next."""
+        if self.shown:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Progress]:
-    """Show how far a long hashing or copying is; the bar is removed at the end."""
-    bar = Progress(label, total)
+def bar(label: str, total: int) -> Iterator[Callable[[int], object]]:
+    """Show how far long work is: on a terminal that can move its cursor, nowhere else."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda _amount: None
+        return
+    drawn = _Bar(label, total)
     try:
-        yield bar
+        yield drawn.advance
     finally:
-        if bar._drawn:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        drawn.remove()

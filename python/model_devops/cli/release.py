@@ -158,10 +158,8 @@ def verify(file: Path, store: str | None, release: str | None) -> Result:
     releases = [_find(project, release)] if release else project.store.releases()
     problems = [Problem(text) for text in project.store.problems()]
     memo: dict[str, Any] = {}
-    with output.progress("verifying", sum(project.store.size(item) for item in releases)) as bar:
-        for item in releases:
-            found = project.store.verify(item, progress=bar.advance, memo=memo)
-            problems += [Problem(text, file=item.version) for text in found]
+    for item in releases:
+        problems += [Problem(text, file=item.version) for text in project.store.verify(item, memo=memo)]
     if problems:
         raise RefusedError(
             f"{project.store.location} is damaged: {len(problems)} finding(s)",
@@ -185,8 +183,7 @@ def export(file: Path, store: str | None, release: str, path: Path) -> Result:
 
     project = open_project(file, store=store)
     found = _find(project, release)
-    with output.progress("copying", project.store.size(found)) as bar:
-        project.store.export(found, path, progress=bar.advance)
+    project.store.export(found, path)
     output.say(f"{found.record.name} {found.version} is in {path}")
     output.say(f"  for example: oras pull --oci-layout {path}:{found.version}")
     return Result(f"{found.record.name} {found.version} exported", path=str(path))

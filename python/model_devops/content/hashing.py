@@ -11,19 +11,19 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from model_devops.content.digest import Entry
 from model_devops.errors import RefusedError, UsageError
+from model_devops.progress import Advance, task
 
 #: From this size on, a file is worth a turn of a thread of its own.
 BIG = 1 << 20
 _BUFFER = 256 << 10
-Progress = Callable[[int], object]
 
 
-def hash_files(files: Mapping[str, Path], progress: Progress | None = None, *, cached: bool = True) -> dict[str, Entry]:
+def hash_files(files: Mapping[str, Path], *, cached: bool = True) -> dict[str, Entry]:
     """SHA-256 and size of each file, by the same names. `cached=False` reads every byte.
 
     Raises UsageError where a file can't be read, RefusedError where one changes while it is read.
@@ -41,7 +41,8 @@ def hash_files(files: Mapping[str, Path], progress: Progress | None = None, *, c
             found[name] = (known, status.st_size)
         else:
             todo.append((name, path, status))
-    found.update(_hash_all(todo, _one_at_a_time(progress)))
+    with task("hashing", sum(status.st_size for _, _, status in todo)) as advance:
+        found.update(_hash_all(todo, _one_at_a_time(advance)))
     if cache:
         cache.put([(path, status, found[name][0]) for name, path, status in todo], started)
         cache.close()
@@ -51,39 +52,37 @@ def hash_files(files: Mapping[str, Path], progress: Progress | None = None, *, c
 _Todo = tuple[str, Path, os.stat_result]
 
 
-def _hash_all(todo: list[_Todo], progress: Progress | None) -> dict[str, Entry]:
+def _hash_all(todo: list[_Todo], advance: Advance) -> dict[str, Entry]:
     """Each of the files; refuses one that is no longer what it was when its status was taken."""
     big = sorted((item for item in todo if item[2].st_size >= BIG), key=lambda item: -item[2].st_size)
-    found = {item[0]: _hash_one(item, progress) for item in todo if item[2].st_size < BIG}
+    found = {item[0]: _hash_one(item, advance) for item in todo if item[2].st_size < BIG}
     if len(big) > 1:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            entries = pool.map(lambda item: _hash_one(item, progress), big)
+            entries = pool.map(lambda item: _hash_one(item, advance), big)
             found.update(zip((item[0] for item in big), entries, strict=True))
     else:
-        found.update({item[0]: _hash_one(item, progress) for item in big})
+        found.update({item[0]: _hash_one(item, advance) for item in big})
     return found
 
 
-def _hash_one(item: _Todo, progress: Progress | None) -> Entry:
-    return hash_file(item[1], progress, item[2])
+def _hash_one(item: _Todo, advance: Advance) -> Entry:
+    return hash_file(item[1], advance, item[2])
 
 
-def _one_at_a_time(progress: Progress | None) -> Progress | None:
+def _one_at_a_time(advance: Advance) -> Advance:
     """Threads report in turn."""
-    if progress is None:
-        return None
     lock = threading.Lock()
 
     def report(count: int) -> None:
         with lock:
-            progress(count)
+            advance(count)
 
     return report
 
 
-def hash_file(path: Path, progress: Progress | None = None, expected: os.stat_result | None = None) -> Entry:
+def hash_file(path: Path, advance: Advance | None = None, expected: os.stat_result | None = None) -> Entry:
     """SHA-256 and size of one file, never through a symlink.
 
     Refuses (4, kind `changed`) where it changes while it is read, or since the status that is `expected`.
@@ -103,8 +102,8 @@ def hash_file(path: Path, progress: Progress | None = None, expected: os.stat_re
             size += count
             if size > expected.st_size:  # somebody is writing: there may be no end
                 break
-            if progress:
-                progress(count)
+            if advance:
+                advance(count)
         after = os.fstat(handle)
     except OSError as error:
         raise _unreadable(path, error) from error

@@ -24,7 +24,7 @@ from typing import BinaryIO, Protocol, TypeVar
 from model_devops import faults
 from model_devops.adapters.files import sync_folder
 from model_devops.errors import RefusedError, UnreachableError, UsageError
-from model_devops.release.store import Progress
+from model_devops.progress import Advance
 
 CHUNK = 1 << 20
 #: No document (manifest, config, record, statement) is read into memory beyond this many bytes.
@@ -50,8 +50,8 @@ class Cancelled(Exception):
 class Meter:
     """Counts the bytes of a batch of files and stops the whole batch when one of them fails."""
 
-    def __init__(self, progress: Progress | None = None) -> None:
-        self._progress = progress
+    def __init__(self, advance: Advance | None = None) -> None:
+        self._advance = advance
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -59,9 +59,9 @@ class Meter:
         """Report `size` more bytes. Raises Cancelled once the batch has failed."""
         if self._stopped:
             raise Cancelled
-        if self._progress is not None:
+        if self._advance is not None:
             with self._lock:
-                self._progress(size)
+                self._advance(size)
 
     def stop(self) -> None:
         """Make every thread of the batch end at its next chunk."""

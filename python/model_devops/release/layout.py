@@ -17,6 +17,7 @@ import msgspec
 from model_devops import faults
 from model_devops.adapters.files import sync_folder, write_atomic
 from model_devops.errors import RefusedError
+from model_devops.progress import task
 from model_devops.release import index as indexes
 from model_devops.release import statements, tarball_io
 from model_devops.release.blobs import Blobs, Meter, each, gone, writing
@@ -44,7 +45,7 @@ from model_devops.release.packing import (
 )
 from model_devops.release.record import Record
 from model_devops.release.referrers import Referrers
-from model_devops.release.store import PackedFiles, Progress, Stored, order
+from model_devops.release.store import PackedFiles, Stored, order
 
 OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -70,13 +71,12 @@ class LayoutStore:
         layout: Mapping[str, str],
         *,
         known: Mapping[str, Mapping[str, Entry]] | None = None,
-        progress: Progress | None = None,
     ) -> Packed:
         """See `Store.put_files`."""
         refuse_unsafe(sources, layout)
         self.prepare()
         faults.point("store.before-blobs")
-        batch = _Batch(self.blobs, known or {}, Meter(progress))
+        batch = _Batch(self.blobs, known or {})
         for artifact, files in sources.items():
             batch.plan(artifact, files)
         batch.run()
@@ -205,13 +205,7 @@ class LayoutStore:
         sizes = {layer.digest: layer.size for layer in layers} | {item["digest"]: item["size"] for item in small}
         return all(self.blobs.has(digest, size) for digest, size in sizes.items())
 
-    def size(self, release: Stored) -> int:
-        """See `Store.size`."""
-        return sum(layer.size for layer in self._layers(release))
-
-    def verify(
-        self, release: Stored, *, progress: Progress | None = None, memo: dict[str, Any] | None = None
-    ) -> list[str]:
+    def verify(self, release: Stored, *, memo: dict[str, Any] | None = None) -> list[str]:
         """See `Store.verify`."""
         from model_devops.release.verification import verify_release
 
@@ -219,7 +213,8 @@ class LayoutStore:
             layers, small = self._layers(release), self._documents(release)
         except RefusedError as error:
             return [error.message]
-        return verify_release(self.blobs, release, layers, small, Meter(progress), {} if memo is None else memo)
+        with task("verifying", sum(layer.size for layer in layers)) as advance:
+            return verify_release(self.blobs, release, layers, small, Meter(advance), {} if memo is None else memo)
 
     def problems(self) -> list[str]:
         """See `Store.problems`."""
@@ -272,14 +267,13 @@ class LayoutStore:
         release: Stored,
         target: Path,
         artifacts: tuple[str, ...] | None = None,
-        *,
-        progress: Progress | None = None,
     ) -> None:
         """See `Store.materialise`."""
         layout = release.record.layout
         wanted = layout if artifacts is None else artifacts
         layers = [layer for layer in self._layers(release) if layer.artifact in wanted]
-        materialise(self.blobs, layers, layout, target, Meter(progress))
+        with task("copying", sum(layer.size for layer in layers)) as advance:
+            materialise(self.blobs, layers, layout, target, Meter(advance))
 
     def add_evidence(self, release: str, body: Body) -> Evidence:
         """See `Store.add_evidence`."""
@@ -300,11 +294,12 @@ class LayoutStore:
         found = self._referrers.all(indexes.read(self.folder), release)
         return [item for item in found if kind in (None, item.kind)]
 
-    def export(self, release: Stored, target: Path, *, progress: Progress | None = None) -> None:
+    def export(self, release: Stored, target: Path) -> None:
         """See `Store.export`."""
         from model_devops.release.transfer import export
 
-        export(self, release, target, Meter(progress))
+        with task("copying", sum(layer.size for layer in self._layers(release))) as advance:
+            export(self, release, target, Meter(advance))
 
 
 def _only(wanted: str, content: bytearray) -> tarball_io.Sink:
@@ -323,10 +318,10 @@ def _descriptor(digest: str, size: int, artifact_type: str) -> dict[str, Any]:
 class _Batch:
     """The files of one `put_files`: planned by their sizes, then copied on several threads."""
 
-    def __init__(self, blobs: Blobs, known: Mapping[str, Mapping[str, Entry]], meter: Meter) -> None:
+    def __init__(self, blobs: Blobs, known: Mapping[str, Mapping[str, Entry]]) -> None:
         self._blobs = blobs
         self._known = known
-        self._meter = meter
+        self._meter = Meter()
         self._files: Files = {}
         self._own: dict[str, set[str]] = {}
         self._tars: dict[str, Descriptor] = {}
@@ -346,7 +341,9 @@ class _Batch:
     def run(self) -> None:
         """Copy everything, largest first."""
         self._jobs.sort(key=lambda job: -job[0])
-        each(self._copy, self._jobs, self._meter)
+        with task("storing", sum(size for size, _, _ in self._jobs)) as advance:
+            self._meter = Meter(advance)
+            each(self._copy, self._jobs, self._meter)
         for artifact, files in self._files.items():
             if own_layers({path: entry[1] for path, entry in files.items()}) != self._own[artifact]:
                 raise RefusedError(f"files of {artifact} changed while they were stored", kind="changed")

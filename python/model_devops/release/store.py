@@ -6,7 +6,7 @@ registry will be the second. Releases are looked up by version or by release dig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +16,6 @@ from model_devops.release.record import Record
 if TYPE_CHECKING:
     from semver import Version
 
-Progress = Callable[[int], None]
 """Called with the number of bytes that were just done; from any thread, never from two at once."""
 
 
@@ -54,7 +53,6 @@ class Store(Protocol):
         layout: Mapping[str, str],
         *,
         known: Mapping[str, Mapping[str, tuple[str, int]]] | None = None,
-        progress: Progress | None = None,
     ) -> PackedFiles:
         """Store the bytes of all artifacts: {artifact: {path in artifact: file on disk}} (V5: before the claim).
 
@@ -81,12 +79,7 @@ class Store(Protocol):
     def has_bytes(self, release: Stored) -> bool:
         """Whether every blob that the release names is here with the right size (no hashing)."""
 
-    def size(self, release: Stored) -> int:
-        """Bytes of all its files, for progress bars."""
-
-    def verify(
-        self, release: Stored, *, progress: Progress | None = None, memo: dict[str, Any] | None = None
-    ) -> list[str]:
+    def verify(self, release: Stored, *, memo: dict[str, Any] | None = None) -> list[str]:
         """Hash all bytes of the release, and compare its files with the record's identity.
 
         Returns what is missing or different, one message each. One `memo` for several releases: bytes that they
@@ -104,8 +97,6 @@ class Store(Protocol):
         release: Stored,
         target: Path,
         artifacts: tuple[str, ...] | None = None,
-        *,
-        progress: Progress | None = None,
     ) -> None:
         """Write the release's files below `target` as model.yaml's folder has them; hashed while copying.
 
@@ -132,7 +123,7 @@ class Store(Protocol):
         Raises UnreachableError (kind `incomplete`) where one that may belong to the listing can't be read (S4).
         """
 
-    def export(self, release: Stored, target: Path, *, progress: Progress | None = None) -> None:
+    def export(self, release: Stored, target: Path) -> None:
         """Copy the release with its evidence into an OCI image layout of its own."""
 
 

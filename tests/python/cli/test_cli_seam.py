@@ -167,6 +167,7 @@ HELP_IMPORTS = {
     "model_devops.cli.main",
     "model_devops.cli.output",
     "model_devops.errors",
+    "model_devops.progress",
     "model_devops.notices",
     "signal",
     "textwrap",

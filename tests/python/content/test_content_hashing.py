@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 
+from model_devops import progress
 from model_devops.content import cache, hashing
 from model_devops.content.hashing import hash_files
 from model_devops.errors import RefusedError, UsageError
@@ -33,19 +35,33 @@ def test_every_size_is_hashed_as_sha256sum_does(tmp_path):
     assert hash_files(files) == {name: reference(path) for name, path in files.items()}
 
 
-def test_progress_is_told_every_byte_and_never_by_two_threads_at_once(tmp_path):
+def watch(monkeypatch, advance):
+    """Have the progress of hashing told to `advance`; returns what is hashed, as it is begun."""
+    begun = []
+
+    def task(label, total):
+        begun.append((label, total))
+        return nullcontext(advance)
+
+    monkeypatch.setattr(progress, "_watchers", [task])
+    return begun
+
+
+def test_progress_is_told_every_byte_and_never_by_two_threads_at_once(tmp_path, monkeypatch):
     files = {str(number): tmp_path / str(number) for number in range(6)}
     for path in files.values():
         path.write_bytes(bytes(2 * hashing.BIG))
     seen, inside = [], threading.Lock()
 
-    def progress(count):
+    def advance(count):
         assert inside.acquire(blocking=False)
         time.sleep(0.001)
         seen.append(count)
         inside.release()
 
-    hash_files(files, progress)
+    totals = watch(monkeypatch, advance)
+    hash_files(files)
+    assert totals == [("hashing", 12 * hashing.BIG)]
     assert sum(seen) == 12 * hashing.BIG
 
 
@@ -98,27 +114,29 @@ def test_a_fresh_file_is_not_remembered(tmp_path):
     assert remembered.get(path, status) is None
 
 
-def test_a_file_that_changes_after_it_was_hashed_is_not_remembered_by_its_new_status(tmp_path):
+def test_a_file_that_changes_after_it_was_hashed_is_not_remembered_by_its_new_status(tmp_path, monkeypatch):
     """Other files of the same run may take minutes: the status must be that of when it was read."""
     path, late = tmp_path / "a", tmp_path / "late"
     path.write_bytes(b"old")
     late.write_bytes(bytes(hashing.BIG))
     at_rest(late)
 
-    def progress(count):
+    def advance(count):
         if count > 3 and path.read_bytes() == b"old":
             path.write_bytes(b"new")
             at_rest(path)
 
-    assert hash_files({"a": path, "late": late}, progress)["a"][0] == hashlib.sha256(b"old").hexdigest()
+    watch(monkeypatch, advance)
+    assert hash_files({"a": path, "late": late})["a"][0] == hashlib.sha256(b"old").hexdigest()
     assert hash_files({"a": path})["a"] == reference(path)
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "a"
     path.write_bytes(bytes(2 * hashing.BIG))
+    watch(monkeypatch, lambda _: path.open("ab").write(b"x"))
     with pytest.raises(RefusedError) as caught:
-        hash_files({"a": path}, lambda _: path.open("ab").write(b"x"))
+        hash_files({"a": path})
     assert caught.value.kind == "changed"
 
 
