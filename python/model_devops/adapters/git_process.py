@@ -49,6 +49,14 @@ OPTIONS = (
     "core.quotePath=false",
 )
 
+#: Credentials that the caller binds for this step alone. Git's helper is told the variables' names, so that no
+#: secret is on a command line; the empty one keeps helpers of the machine from answering first.
+USER, PASSWORD, SSH_KEY = "MODEL_DEVOPS_GIT_USER", "MODEL_DEVOPS_GIT_PASSWORD", "MODEL_DEVOPS_GIT_SSH_KEY"
+_HELPER = f'!f() {{ test "$1" = get && printf "username=%s\\npassword=%s\\n" "${USER}" "${PASSWORD}"; }}; f'
+BOUND = ("-c", "credential.helper=", "-c", f"credential.helper={_HELPER}")
+_SSH = "ssh -o BatchMode=yes"
+_SSH_WITH_KEY = f'{_SSH} -o IdentitiesOnly=yes -i "${SSH_KEY}"'
+
 DENIED = re.compile(
     r"authentication failed|permission denied|could not read (username|password)|access denied|forbidden|"
     r"terminal prompts disabled|the requested url returned error: 40[13]|invalid credentials|not authorized",
@@ -99,7 +107,7 @@ def call(
     seconds = NETWORK_SECONDS if network else LOCAL_SECONDS
     try:
         process = subprocess.Popen(
-            ["git", *OPTIONS, *args],
+            ["git", *OPTIONS, *(BOUND if network and variables.get(PASSWORD) else ()), *args],
             cwd=folder,
             env=variables,
             stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
@@ -147,10 +155,13 @@ def failure(finished: Finished, *, network: bool = False) -> ModelDevopsError:
 def _environment(folder: Path, network: bool) -> dict[str, str]:
     variables = {name: value for name, value in os.environ.items() if name not in LEAKS}
     variables |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    if network and variables.get(SSH_KEY):
+        variables["GIT_SSH_COMMAND"] = _SSH_WITH_KEY
+        return variables
     own = bool({"GIT_SSH_COMMAND", "GIT_SSH"} & variables.keys())
     # The variable would win over a configured command, so it is only set where there is none.
     if network and not own and not _has_ssh_command(folder):
-        variables["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
+        variables["GIT_SSH_COMMAND"] = _SSH
     return variables
 
 
