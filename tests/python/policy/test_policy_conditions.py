@@ -11,6 +11,7 @@ from model_devops.errors import RefusedError, UnreachableError
 from model_devops.policy.conditions import refusal
 from model_devops.release.evidence import Accepted, Rejected, Revoked, Tested, Withdrawn
 from model_devops.versioning.claim import claim
+from release_samples import built
 from repositories import git
 
 TIME = "2026-01-01T00:00:00.000Z"
@@ -131,13 +132,34 @@ def test_T2_test_made_at_an_ancestor_of_a_commit_it_was_built_from_again_does_no
     old = lone.commit(push=remote)
     release = lone.release(commit=old)
     lone.tested(release, old)
-    assert lone.ask(release)["tested"].holds or not remote
+    assert lone.ask(release)["tested"].holds
     newer = lone.commit(push=remote)  # for example other gates in model.yaml: the same release
     lone.say(release, built("again", commit=newer, on_release_branch=True, new=False))
     found = lone.ask(release)["tested"]
     assert not found.holds
     lone.tested(release, newer)
     assert lone.ask(release)["tested"].holds
+
+
+def test_T2_without_a_remote_the_newest_commit_that_it_was_built_or_tested_from_counts(lone):
+    release = lone.release()
+    first = release.record.commit
+    assert not lone.ask(release)["tested"].holds
+    lone.tested(release)
+    assert lone.ask(release)["tested"].message == f"passed its tests at {first[:12]}"
+    second = lone.commit()
+    lone.say(release, built("again", commit=second, on_release_branch=True))
+    assert "not tested where it counts" in lone.ask(release)["tested"].message
+    lone.tested(release, second)
+    assert lone.ask(release)["tested"].message == f"passed its tests at {second[:12]}"
+    lone.tested(release, first, passed=False)
+    assert lone.ask(release)["tested"].holds, "an ancestor says nothing any more"
+
+
+def test_T2_without_a_remote_commits_that_are_not_here_are_nobodys_word(lone):
+    release = lone.release()
+    lone.tested(release, "f" * 40)
+    assert not lone.ask(release)["tested"].holds, "which of the two is newer can't be told"
 
 
 def test_T2_shallow_clone_fetches_what_it_can_not_tell(world, tmp_path):

@@ -219,6 +219,8 @@ def test_P4_move_that_the_protected_branch_names_is_no_other_source(world):
     with pytest.raises(RefusedError):
         check_source(place, moved)
     check_source(place, moved, moved_from="model.yaml")
+    with pytest.raises(RefusedError):
+        check_source(place, moved, moved_from="elsewhere/model.yaml")
 
 
 def test_source_is_described_without_credentials(world):
@@ -249,10 +251,18 @@ def test_P3_approvals_are_asked_both(world, administrator):
     assert [approval.after for approval in world.policy().approvals] == ["test", None]
 
 
-@pytest.mark.parametrize("text", ["environments: [", "environments: {test: {colour: red}}\n", "", "{}\n"])
-def test_P3_file_that_can_not_be_understood_stops_everything(world, administrator, text):
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("environments: [", "a problem"),
+        ("environments: {test: {colour: red, size: 2}}\n", "2 problems"),
+        ("", "a problem"),
+        ("{}\n", "a problem"),
+    ],
+)
+def test_P3_file_that_can_not_be_understood_stops_everything(world, administrator, text, count):
     administrator(text)
-    with pytest.raises(UsageError, match="administrator's policy"):
+    with pytest.raises(UsageError, match=f"administrator's policy .* has {count}"):
         world.policy()
 
 

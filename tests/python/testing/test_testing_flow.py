@@ -91,6 +91,7 @@ def test_commands_after_a_failed_one_are_skipped_and_the_time_limit_is_for_all(m
     assert result["code"] == 3, result["err"]
     assert "time limit" in messages(result)
     assert not (mini.folder / "second").exists()
+    assert list(cases(mini, result))[:3] == [f"{PYTHON} evaluate.py", "touch second", "the release is unchanged"]
 
 
 def test_T1_a_metrics_file_that_the_run_did_not_write_does_not_count(mini: Mini):
