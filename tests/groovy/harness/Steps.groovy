@@ -13,9 +13,9 @@ class Steps {
         'deleteDir', 'dir', 'withEnv', 'withCredentials', 'node', 'stage', 'timeout', 'input', 'parallel', 'catchError', 'retry',
         'junit', 'archiveArtifacts', 'publishHTML', 'lock', 'milestone', 'libraryResource', 'checkout', 'properties',
         'pipeline', 'agent', 'stages', 'steps', 'post', 'when', 'environment', 'options', 'script', 'expression', 'branch',
-        'matrix', 'axes', 'axis', 'name', 'values', 'label', 'library', 'always', 'success', 'failure', 'aborted', 'cleanup',
+        'matrix', 'axes', 'axis', 'name', 'values', 'label', 'library', 'always', 'success', 'failure', 'aborted', 'fixed', 'cleanup',
         'skipDefaultCheckout'] as Set
-    private static final Set<String> POST = ['always', 'success', 'failure', 'aborted', 'cleanup'] as Set
+    private static final Set<String> POST = ['always', 'success', 'failure', 'aborted', 'fixed', 'cleanup'] as Set
 
     private final Controller controller
     private final Build build
@@ -190,7 +190,8 @@ class Steps {
     }
 
     private Context allocate(Fiber fiber, String wanted) {
-        Agent agent = controller.agents.find { !wanted || it.name == wanted || wanted in it.labels }
+        List<Agent> fit = controller.agents.findAll { !wanted || it.name == wanted || wanted in it.labels }
+        Agent agent = fit.find { it.free > 0 } ?: fit[0]
         assert agent : "no agent has the label $wanted"
         assert agent.free > 0 : "deadlock: ${agent.name} is busy, and held by this build"
         agent.free--
@@ -296,8 +297,9 @@ class Steps {
         if (!(step in POST)) { throw new MissingMethodException(name, getClass(), (Object[]) args) }
         Fiber f = (Fiber) ((List) args)[0]
         String now = build.result ?: 'SUCCESS'
-        boolean fits = step in ['always', 'cleanup'] || step.toUpperCase() == now.replace('ABORTED', 'ABORTED')
-        return fits || (step == 'aborted' && now == 'ABORTED') ? one(step, (StepCall) ((List) args)[2], inside(f, step)) : null
+        boolean fixed = step == 'fixed' && now == 'SUCCESS' && build.previous && build.previous.result != 'SUCCESS'
+        boolean fits = step in ['always', 'cleanup'] || fixed || step.toUpperCase() == now
+        return fits ? one(step, (StepCall) ((List) args)[2], inside(f, step)) : null
     }
 
     Object when_(Fiber f, Map a, StepCall c) { one('when', c, inside(f, 'when', [declarative: [all: true]]), [:]) }

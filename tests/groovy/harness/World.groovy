@@ -2,6 +2,8 @@ package harness
 
 import com.cloudbees.groovy.cps.CpsTransformer
 import org.codehaus.groovy.control.CompilerConfiguration
+import org.codehaus.groovy.control.customizers.CompilationCustomizer
+import org.codehaus.groovy.control.customizers.ImportCustomizer
 
 /**
  * A team, its repository and its Jenkins: a bare remote, agents with an empty home and nothing but Python and git,
@@ -84,7 +86,9 @@ class World implements Closeable {
     Controller controller(Map settings = [:]) {
         Build build = new Build(number: ++builds, previous: last ? [result: last.result, number: last.number] : null)
         CompilerConfiguration configuration = new CompilerConfiguration(scriptBaseClass: PipelineScript.name)
-        configuration.addCompilationCustomizers(transformer.newInstance())
+        ImportCustomizer imports = new ImportCustomizer()
+        imports.addImports('org.jenkinsci.plugins.workflow.libs.Library')
+        configuration.addCompilationCustomizers(imports, (CompilationCustomizer) transformer.newInstance())
         GroovyClassLoader loader = new GroovyClassLoader(getClass().classLoader, configuration)
         loader.addClasspath(new File(LIBRARY, 'src').path)
         Controller made = new Controller(LIBRARY, build, loader)

@@ -1,0 +1,131 @@
+import hudson.AbortException
+import harness.Build
+import harness.Controller
+import harness.World
+import org.junit.After
+import org.junit.Before
+import org.junit.Test
+
+/** Every Jenkinsfile that users are shown is run as it stands, with the real command line. */
+class ExamplesTest {
+
+    static final Map YES = [verdict: 'approve', comment: '', approver: 'grace']
+
+    World world
+
+    @Before void begin() { world = new World() }
+
+    @After void end() { world.close() }
+
+    private static String example(String name) {
+        new File(World.LIBRARY, "examples/pipelines/${name}.Jenkinsfile").text
+    }
+
+    @Test void the_readme_s_first_pipeline() {
+        String readme = new File(World.LIBRARY, 'README.md').text
+        String first = (readme =~ /(?s)```groovy\n(.*?)```/)[0][1]
+        world.run(first, [answers: [YES]])
+        assert World.ask(world.productionPort).version == '1.0.0'
+    }
+
+    @Test void one_step() {
+        world.run(example('one-step'), [answers: [YES]])
+        assert World.ask(world.productionPort).version == '1.0.0'
+        assert world.last.inputs*.held == [null]
+        assert world.last.result == 'SUCCESS'
+    }
+
+    @Test void declarative() {
+        Controller controller = world.controller([answers: [YES]])
+        controller.build.parameters = [reason: 'first']
+        controller.run(example('declarative'))
+        assert World.ask(world.productionPort).version == '1.0.0'
+        assert controller.build.inputs*.held == [null]
+        assert controller.build.named('sh').size() > 6
+        assert controller.agents*.free == [1]
+    }
+
+    @Test void declarative_tells_who_broke_it() {
+        world.credentials.mail = [kind: 'usernamePassword', user: 'mailer', password: 'mail-secret-1']
+        world.set('params.yaml', 'quality: 5', 'quality: 0')
+        world.commit('Break it')
+        Build broken = failing(example('declarative'))
+        assert broken.result == 'FAILURE'
+        assert broken.log.contains('[sh] model-devops notify')
+        assert broken.log.contains('tiny 1.0.0')
+        assert !broken.log.contains('mail-secret-1')
+    }
+
+    @Test void declarative_on_another_branch_ends_in_the_test_environment() {
+        World.git(world.work, 'checkout', '--quiet', '-b', 'feature')
+        world.set('params.yaml', 'quality: 5', 'quality: 6')
+        world.commit('Try')
+        Controller controller = world.controller()
+        controller.build.env.BRANCH_NAME = 'feature'
+        controller.run(example('declarative'))
+        assert World.ask(world.testPort).version.startsWith('1.0.0-')
+        assert World.ask(world.productionPort) == null
+        assert controller.build.inputs == []
+    }
+
+    @Test void scripted_with_a_parameter_and_a_missed_gate() {
+        Controller controller = world.controller([answers: [YES]])
+        controller.build.parameters = [quality: '4']
+        controller.run(example('scripted'))
+        assert World.ask(world.productionPort).version == '1.0.0'
+
+        Controller missed = world.controller()
+        missed.build.parameters = [quality: '2']
+        missed.run(example('scripted'))
+        assert missed.build.result == 'UNSTABLE'
+        assert World.ask(world.testPort).version == '1.0.0'
+    }
+
+    @Test void monorepo_at_the_same_time() {
+        ['fraud', 'churn'].each { name ->
+            File folder = new File(world.work, "models/${name}")
+            folder.mkdirs()
+            world.work.eachFile { file -> if (file.file) { new File(folder, file.name).bytes = file.bytes } }
+            File yaml = new File(folder, 'model.yaml')
+            yaml.text = yaml.text.replace('name: tiny', "name: ${name}")
+                .replace("${world.testPort}", "${World.freePort()}").replace("${world.productionPort}", "${World.freePort()}")
+        }
+        world.commit('Two models')
+        world.agent('agent two').env.HOME = world.agents[0].env.HOME  // both see one store
+        world.run(example('monorepo'))
+        assert world.last.log.contains('fraud 1.0.0, churn 1.0.0')
+        assert world.last.displayName.contains('fraud 1.0.0') && world.last.displayName.contains('churn 1.0.0')
+    }
+
+    @Test void rollback_in_a_job_of_its_own() {
+        world.run(example('one-step'), [answers: [YES]])
+        world.set('params.yaml', 'quality: 5', 'quality: 6')
+        world.commit('Next')
+        world.run(example('one-step'), [answers: [YES]])
+        assert World.ask(world.productionPort).version == '1.0.1'
+        Map settings = [environment: 'production', version: '', reason: 'slow']
+        Controller dry = world.controller()
+        dry.build.job = 'team/rollback'
+        dry.build.parameters = settings + [dryRun: true]
+        dry.run(example('rollback'))
+        assert World.ask(world.productionPort).version == '1.0.1'
+        Controller real = world.controller()
+        real.build.job = 'team/rollback'
+        real.build.parameters = settings + [dryRun: false]
+        real.run(example('rollback'))
+        assert World.ask(world.productionPort).version == '1.0.0'
+        assert failing(example('one-step'), [answers: [YES]]).log.contains('rolled it back')
+    }
+
+    private Build failing(String pipeline, Map settings = [:]) {
+        Controller controller = world.controller(settings)
+        controller.build.parameters = [reason: '']
+        try {
+            controller.run(pipeline)
+        } catch (AbortException expected) {
+            return controller.build
+        }
+        assert false : "it did not fail: $controller.build.log"
+    }
+
+}
