@@ -135,9 +135,14 @@ class Steps {
 
     Object archiveArtifacts_(Fiber f, Map a, StepCall c) {
         assert !a.artifacts.startsWith('/') : "Jenkins archives what is below the workspace only: ${a.artifacts}"
-        File file = new File(f.context.folder, a.artifacts)
-        if (!file.exists() && !a.allowEmptyArchive) { throw new AbortException("No artifacts found that match ${a.artifacts}") }
-        if (file.exists()) { build.archived << a.artifacts }
+        java.nio.file.Path base = new File(f.context.folder).toPath()
+        java.nio.file.PathMatcher glob = java.nio.file.FileSystems.default.getPathMatcher("glob:${a.artifacts}")
+        List found = []
+        base.toFile().eachFileRecurse(groovy.io.FileType.FILES) { file ->
+            if (glob.matches(base.relativize(file.toPath()))) { found << base.relativize(file.toPath()).toString() }
+        }
+        if (!found && !a.allowEmptyArchive) { throw new AbortException("No artifacts found that match ${a.artifacts}") }
+        build.archived.addAll(found)
         return null
     }
 

@@ -117,6 +117,34 @@ class ExamplesTest {
         assert failing(example('one-step'), [answers: [YES]]).log.contains('rolled it back')
     }
 
+    @Test void the_project_s_own_pipeline() {
+        File bin = new File(world.root, 'bin')
+        bin.mkdirs()
+        File make = new File(bin, 'make')
+        make.text = """#!/bin/sh
+            echo "make \$*, all: \${MODEL_DEVOPS_TEST_ALL:-no}" >> '${world.root}/made'
+            mkdir -p resources/org/modeldevops .venv/bin && touch resources/org/modeldevops/cli.json
+            printf '#!/bin/sh\\necho 0.1.0\\n' > .venv/bin/python
+            chmod +x .venv/bin/python
+        """.stripIndent().trim()
+        make.executable = true
+        world.agents[0].env.PATH = "${bin}:${world.agents[0].env.PATH}".toString()
+        String own = new File(World.LIBRARY, 'Jenkinsfile').text
+        world.run(own)
+        assert new File(world.root, 'made').readLines() == ['make lint types, all: no', 'make test, all: 1', 'make wheel, all: no']
+        Controller tagged = world.controller()
+        tagged.build.env.TAG_NAME = 'v0.1.0'
+        tagged.run(own)
+        Controller wrong = world.controller()
+        wrong.build.env.TAG_NAME = 'v9.9.9'
+        try {
+            wrong.run(own)
+            assert false : 'a tag that is not the version was released'
+        } catch (AbortException expected) {
+            assert expected.message.contains('exit code 1')
+        }
+    }
+
     private Build failing(String pipeline, Map settings = [:]) {
         Controller controller = world.controller(settings)
         controller.build.parameters = [reason: '']
