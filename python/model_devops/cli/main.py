@@ -7,7 +7,6 @@ one of `errors.ExitCode`.
 from __future__ import annotations
 
 import signal
-import sys
 from importlib import import_module
 from types import FrameType
 from typing import Any
@@ -78,6 +77,18 @@ class Verbs(click.Group):
             command, rest = seam.with_request(ctx.params["request"], command, rest)
         return name, command, rest
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb. Click takes every broken pipe for a reader of the help that has gone; a verb's own is none."""
+        help_asked = bool({"-h", "--help"} & set(ctx.args))
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if help_asked:
+                raise
+            from model_devops.cli import seam
+
+            raise seam.translate(error) from error
+
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", "-V", message="%(version)s")
@@ -97,27 +108,45 @@ def run(argv: list[str]) -> int:
     notices.send_to(output.warn)
     progress.show_with(output.bar)
     _handle_signals()
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that are not UTF-8
+    if unwritable := _unwritable(result_file):
+        return _failed(unwritable, None, as_json)
     try:
-        result = root.main(argv, prog_name="model-devops", standalone_mode=False, terminal_width=output.width())
-    except SystemExit:  # click's answer to a reader that has closed the pipe
+        try:
+            result = root.main(argv, prog_name="model-devops", standalone_mode=False, terminal_width=output.width())
+        finally:
+            _ignore_signals()  # what is done is done, and its result is written
+        if isinstance(result, int) and not (result_file or as_json):  # --help and --version
+            return result
+        return _finished(result, result_file, as_json)
+    except SystemExit:  # click's answer to a reader of the help that has gone
         return 0
     except BaseException as error:  # noqa: BLE001  every ending becomes a result and an exit code
         return _failed(error, result_file, as_json)
-    if isinstance(result, int) and not (result_file or as_json):  # --help and --version
-        return result
-    from model_devops.cli.seam import Result
-
-    return _finish(result if isinstance(result, Result) else Result(""), result_file, as_json)
 
 
-def _finish(result: Any, result_file: str | None, as_json: bool) -> int:
+def _unwritable(result_file: str | None) -> ModelDevopsError | None:
+    """Why nothing may be begun: its result could not be written."""
+    if result_file is None:
+        return None
     from model_devops.cli import seam
 
     try:
-        seam.write(seam.document(result), result_file, as_json)
+        seam.make_room(result_file)
     except ModelDevopsError as error:
-        return _failed(error, None, as_json)
+        return error
+    return None
+
+
+def _finished(result: Any, result_file: str | None, as_json: bool) -> int:
+    from model_devops.cli import output, seam
+
+    known = result if isinstance(result, seam.Result) else seam.Result("")
+    try:
+        seam.write(seam.document(known), result_file, as_json)
+        if result_file is None:
+            output.refuse_lost()
+    except ModelDevopsError as error:
+        return _failed(error, None, False)
     return 0
 
 
@@ -157,10 +186,16 @@ def _handle_signals() -> None:
     """SIGINT and SIGTERM become an exception once; a second one while cleaning up is ignored."""
 
     def stop(signum: int, _frame: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        _ignore_signals()
         raise InterruptedBySignal(signum)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+
+
+def _ignore_signals() -> None:
+    """By a handler that does nothing: processes that are started from now on would inherit SIG_IGN."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if callable(signal.getsignal(number)):
+            signal.signal(number, lambda *_: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -9,12 +10,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-_state: dict[str, Any] = {"json": False, "warnings": []}
+_state: dict[str, Any] = {"json": False, "warnings": [], "lost": None}
 
 
 def start(as_json: bool) -> None:
     """Begin a run: text goes to standard error where standard output holds the result document."""
-    _state.update(json=as_json, warnings=[])
+    _state.update(json=as_json, warnings=[], lost=None)
+    _open_streams()
+
+
+def _open_streams() -> None:
+    """Closed ones lead nowhere: else the next file that is opened, or a command that is run, would take their place."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that are not UTF-8
 
 
 def warnings() -> list[str]:
@@ -24,7 +38,27 @@ def warnings() -> list[str]:
 
 def say(text: str = "") -> None:
     """Print a line for people."""
-    print(text, file=sys.stderr if _state["json"] else sys.stdout, flush=True)
+    show(text, sys.stderr if _state["json"] else sys.stdout)
+
+
+def show(text: str, stream: Any) -> None:
+    """Print where somebody may have stopped reading, or where the disk may be full: the work goes on."""
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            _state["lost"] = error
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # else what is buffered would fail again when the program ends
+        os.close(nowhere)
+
+
+def refuse_lost() -> None:
+    """Raise the first error, if any, that kept output from being written; a reader that has gone is none."""
+    if _state["lost"] is not None:
+        from model_devops.cli import seam
+
+        raise seam.unwritable("the output", _state["lost"])
 
 
 def warn(text: str) -> None:
@@ -32,7 +66,7 @@ def warn(text: str) -> None:
     if text in _state["warnings"]:
         return
     _state["warnings"].append(text)
-    print(style(f"warning: {text}", "yellow", sys.stderr), file=sys.stderr, flush=True)
+    show(style(f"warning: {text}", "yellow", sys.stderr), sys.stderr)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,12 @@ from model_devops.errors import ExitCode, InterruptedBySignal, ModelDevopsError,
 #: Version of the result document's format; its schema is docs/result.schema.json.
 RESULT_FORMAT = "model-devops.result.v1"
 _REQUEST_LIMIT = 4 << 20
+#: Options of every verb, which stand before it.
+_BEFORE_THE_VERB = {
+    "--request": "model-devops --request FILE VERB …",
+    "--result": "model-devops --result FILE VERB …",
+    "--json": "model-devops --json VERB …",
+}
 
 
 class Result:
@@ -83,18 +91,41 @@ def _camel(name: str) -> str:
 
 def write(result: dict[str, Any], path: str | None, as_json: bool) -> None:
     """Write the result file atomically, and the document to standard output where asked."""
-    text = json.dumps(result, indent=2, ensure_ascii=False, default=_plain) + "\n"
-    if as_json:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    if path is None:
-        return
-    from model_devops.adapters.files import write_atomic
+    text = json.dumps(result, indent=2, ensure_ascii=False, default=_plain)
+    if path is not None:
+        from model_devops.adapters.files import write_atomic
 
+        try:
+            write_atomic(Path(os.path.realpath(path)), f"{text}\n".encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise unwritable(f"the result file {path}", error) from error
+    if as_json:
+        output.show(text, sys.stdout)
+
+
+def make_room(path: str) -> None:
+    """Make the result file's folder. Refuses, before anything is done, a place where no file can be written."""
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
     try:
-        write_atomic(Path(path), text.encode("utf-8", "backslashreplace"))
+        os.makedirs(folder, exist_ok=True)
+        regular = stat.S_ISREG(os.stat(target).st_mode)
+    except FileNotFoundError:
+        regular = bool(path)
     except OSError as error:
-        raise UsageError(f"the result file {path} can't be written: {error.strerror or error}") from error
+        raise unwritable(f"the result file {path}", error) from error
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"the result file {path} can't be written: {folder} is read-only for you", kind="file")
+    if not regular:
+        raise UsageError(
+            f"the result file {path!r} is no regular file", kind="file", hint="--json prints the result document"
+        )
+
+
+def unwritable(what: str, error: OSError) -> ModelDevopsError:
+    """The error for something of the caller's that can't be written."""
+    known = translate(error)
+    return type(known)(f"{what} can't be written: {error.strerror or error}", kind=known.kind, hint=known.hint)
 
 
 def _plain(value: Any) -> Any:
@@ -107,12 +138,8 @@ def translate(error: BaseException) -> ModelDevopsError:
     """Any ending as one of ours; what isn't expected is a defect of this program (1)."""
     if isinstance(error, ModelDevopsError):
         return error
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return UsageError(f"no verb or argument given\n\n{error.ctx.get_help()}")
     if isinstance(error, click.ClickException):
-        context = getattr(error, "ctx", None)
-        hint = f"see `{context.command_path} --help`" if context else None
-        return UsageError(error.format_message(), hint=hint)
+        return _wrong_call(error)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return InterruptedBySignal(2)
     if isinstance(error, OSError) and error.errno is not None:
@@ -120,6 +147,16 @@ def translate(error: BaseException) -> ModelDevopsError:
     return ModelDevopsError(
         f"{type(error).__name__}: {error}", hint="this is a defect of model-devops: please report it with this output"
     )
+
+
+def _wrong_call(error: click.ClickException) -> UsageError:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return UsageError(f"no verb or argument given\n\n{error.ctx.get_help()}")
+    context = getattr(error, "ctx", None)
+    hint = f"see `{context.command_path} --help`" if context else None
+    if isinstance(error, click.NoSuchOption) and error.option_name in _BEFORE_THE_VERB:
+        return UsageError(f"{error.option_name} stands before the verb", hint=_BEFORE_THE_VERB[error.option_name])
+    return UsageError(error.format_message(), hint=hint)
 
 
 def _system(error: OSError) -> ModelDevopsError:
@@ -131,7 +168,16 @@ def _system(error: OSError) -> ModelDevopsError:
     message = f"{error.strerror or error}{where}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UnreachableError(message, kind="disk-full", hint="free some space and run this again")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+    if error.errno in (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOENT,
+        errno.EEXIST,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+    ):
         return UsageError(message, kind="file", hint="check that the path exists and may be read and written")
     return UnreachableError(message, kind="system")
 
@@ -151,7 +197,7 @@ def explain(error: ModelDevopsError, defect: BaseException | None = None) -> Non
             lines.append(f"      {problem.hint}")
     if error.hint:
         lines.append(f"  next: {error.hint}")
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    output.show("\n".join(lines), sys.stderr)
 
 
 def unknown(what: str, name: str, known: list[str], file: str | None = None) -> UsageError:
@@ -184,7 +230,10 @@ def with_request(path: str, command: click.Command, rest: list[str]) -> tuple[cl
             break
         prefix.append(rest[0])
         inner, rest = found, rest[1:]
-    return command, prefix + _arguments(request, inner, path) + rest
+    options, positional = _arguments(request, inner, path)
+    at = rest.index("--") if "--" in rest else len(rest)
+    arguments = ["--", *positional, *rest[at + 1 :]] if positional or at < len(rest) else []
+    return command, [*prefix, *options, *rest[:at], *arguments]
 
 
 def _read_request(path: str) -> dict[str, Any]:
@@ -208,7 +257,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _arguments(request: dict[str, Any], command: click.Command, path: str) -> list[str]:
+def _arguments(request: dict[str, Any], command: click.Command, path: str) -> tuple[list[str], list[str]]:
+    """The options of a request, and its positional arguments, as words of a command line."""
     parameters = {parameter.name: parameter for parameter in command.params if parameter.name}
     options: list[str] = []
     positional: list[str] = []
@@ -227,7 +277,7 @@ def _arguments(request: dict[str, Any], command: click.Command, path: str) -> li
         (positional if isinstance(parameter, click.Argument) else options).extend(words)
     if problems:
         raise UsageError(f"{len(problems)} problem(s) in the request", problems=problems)
-    return [*options, *(["--", *positional] if positional else [])]
+    return options, positional
 
 
 def _public(parameter: click.Parameter) -> str:
