@@ -234,7 +234,7 @@ def test_every_option_of_every_verb_is_a_key_of_its_request(
 
 
 #: For options that take some words only, and say so when they are parsed.
-SAMPLES = {"--status": "ok"}
+SAMPLES = {"--status": "ok", "--previous": "ok"}
 
 
 def sample(parameter: click.Parameter) -> object:
