@@ -23,7 +23,7 @@ class Agents implements Serializable {
         }
         return steps.node(label) {
             if (checkout instanceof Closure) {
-                checkout()
+                checkout.call()
             } else {
                 steps.checkout(steps.scm)
             }

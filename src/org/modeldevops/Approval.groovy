@@ -12,7 +12,7 @@ class Approval implements Serializable {
     private static final Map<String, Object> DEFAULTS = [
         submitter: '', message: '', time: 72, unit: 'HOURS', node: '', checkout: '',
     ].asImmutable()
-    private static final List<String> REQUEST = ['environment', 'file', 'store', 'release', 'reason'].asImmutable()
+    private static final List<String> REQUEST = ['environment', 'file', 'store', 'release', 'reason']
 
     private final Object steps
     private final Cli cli

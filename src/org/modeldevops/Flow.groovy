@@ -11,8 +11,8 @@ class Flow implements Serializable {
 
     private static final long serialVersionUID = 1L
     private static final String STEP = 'modelPipeline'
-    private static final List<String> STAGES = ['check', 'build', 'test', 'approve', 'deploy', 'notify'].asImmutable()
-    private static final List<String> SHARED = ['file', 'store'].asImmutable()
+    private static final List<String> STAGES = ['check', 'build', 'test', 'approve', 'deploy', 'notify']
+    private static final List<String> SHARED = ['file', 'store']
 
     private final Object steps
     private final Cli cli

@@ -8,7 +8,7 @@ class Verdict implements Serializable {
     private static final long serialVersionUID = 1L
     private static final int FAILED = 3
     private static final int REFUSED = 4
-    private static final List<Integer> INTERRUPTED = [130, 143].asImmutable()
+    private static final List<Integer> INTERRUPTED = [130, 143]
     /** Bytes of the failure that are kept for a notification: environment values are no place for more. */
     private static final int LONGEST = 4000
 

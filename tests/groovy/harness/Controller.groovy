@@ -80,7 +80,7 @@ class Controller {
 
     boolean has(String name) { Steps.KNOWN.contains(name) && !missing.contains(name) }
 
-    List known() { Steps.KNOWN - missing }
+    List known() { (Steps.KNOWN - missing) as List }
 
     Object scm() {
         if (!repository) {

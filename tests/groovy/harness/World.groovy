@@ -17,6 +17,8 @@ class World implements Closeable {
     /** Where agents keep the installed command line from one test to the next; an agent without it starts with nothing. */
     static final File CACHE = new File('build/agents').absoluteFile
 
+    private static final Map<Class, GroovyClassLoader> LOADERS = [:]
+
     final File root
     final File work
     final File remote
@@ -85,13 +87,7 @@ class World implements Closeable {
     /** A controller for the next build of the newest commit; `settings` are set on it. */
     Controller controller(Map settings = [:]) {
         Build build = new Build(number: ++builds, previous: last ? [result: last.result, number: last.number] : null)
-        CompilerConfiguration configuration = new CompilerConfiguration(scriptBaseClass: PipelineScript.name)
-        ImportCustomizer imports = new ImportCustomizer()
-        imports.addImports('org.jenkinsci.plugins.workflow.libs.Library')
-        configuration.addCompilationCustomizers(imports, (CompilationCustomizer) transformer.newInstance())
-        GroovyClassLoader loader = new GroovyClassLoader(getClass().classLoader, configuration)
-        loader.addClasspath(new File(LIBRARY, 'src').path)
-        Controller made = new Controller(LIBRARY, build, loader)
+        Controller made = new Controller(LIBRARY, build, loader(transformer))
         made.resources << CLI
         made.agents.addAll(agents)
         made.credentials.putAll(credentials)
@@ -100,6 +96,19 @@ class World implements Closeable {
         settings.each { key, value -> made."$key" = value }
         last = build
         return made
+    }
+
+    /** The library as the interpreter wants it; compiled once, as it takes a second. */
+    private static GroovyClassLoader loader(Class transformer) {
+        if (!LOADERS[transformer]) {
+            CompilerConfiguration configuration = new CompilerConfiguration(scriptBaseClass: PipelineScript.name)
+            ImportCustomizer imports = new ImportCustomizer()
+            imports.addImports('org.jenkinsci.plugins.workflow.libs.Library')
+            configuration.addCompilationCustomizers(imports, (CompilationCustomizer) transformer.newInstance())
+            LOADERS[transformer] = new GroovyClassLoader(World.classLoader, configuration)
+            LOADERS[transformer].addClasspath(new File(LIBRARY, 'src').path)
+        }
+        return LOADERS[transformer]
     }
 
     /** Runs a pipeline as the next build. Returns what it came to. */
