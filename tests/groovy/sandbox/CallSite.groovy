@@ -10,6 +10,9 @@ import java.lang.reflect.Modifier
 /** Finds the member that a call means, as Jenkins' sandbox does: the most general declaration of it. */
 class CallSite {
 
+    private static final Map<Class, List<Class>> TYPES = [:]
+    private static final Map<Class, Map> METHODS = [:]
+
     static Method method(Object receiver, String name, Object[] args) {
         types(receiver.getClass()).findResult { declared(it, name, args) } ?:
             (receiver instanceof GString ? declared(String, name, args) : null)
@@ -17,7 +20,8 @@ class CallSite {
 
     /** A method that this very class declares. */
     static Method declared(Class type, String name, Object[] args) {
-        (Method) best(type.declaredMethods.findAll { it.name == name }, args)
+        List<Method> named = (List) named(type)[name]
+        named ? (Method) best(named, args) : null
     }
 
     static Constructor constructor(Class type, Object[] args) {
@@ -51,8 +55,16 @@ class CallSite {
 
     /** Ancestors first. */
     private static List<Class> types(Class type) {
-        List above = (type.superclass ? types(type.superclass) : []) + type.interfaces.collectMany { types(it) }
-        (above + type).unique()
+        if (!TYPES[type]) {
+            List above = (type.superclass ? types(type.superclass) : []) + type.interfaces.collectMany { types(it) }
+            TYPES[type] = (above + type).unique()
+        }
+        TYPES[type]
+    }
+
+    private static Map<String, List<Method>> named(Class type) {
+        if (METHODS[type] == null) { METHODS[type] = type.declaredMethods.groupBy { it.name } }
+        METHODS[type]
     }
 
     private static Executable best(List<Executable> all, Object[] args) {
