@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +34,20 @@ class Library:
     @property
     def facts(self) -> dict[str, str]:
         return json.loads((self.folder / "cli.json").read_text())
+
+
+def changed(library: Library, folder: Path, *, without: str = "", hashes: bool = True) -> Library:
+    """A library whose requirements lack a package or their hashes; in itself it is consistent."""
+    shutil.copytree(library.folder, folder)
+    packages = re.split(r"^(?=[a-z0-9.-]+==)", (folder / "requirements.txt").read_text(), flags=re.M)
+    kept = [package for package in packages if package and not (without and package.startswith(without + "=="))]
+    if not hashes:
+        kept = [package.split(" ")[0] + "\n" for package in kept]
+    (folder / "requirements.txt").write_text("".join(kept))
+    data = (folder / "model_devops.whl").read_bytes() + (folder / "requirements.txt").read_bytes()
+    key = hashlib.sha256(data).hexdigest()[:32]
+    (folder / "cli.json").write_text(json.dumps(library.facts | {"key": key}))
+    return Library(folder)
 
 
 def make_path(folder: Path, **programs: str | Path) -> Path:

@@ -276,15 +276,13 @@ def _run(words: list[str], log: Path, call: Call) -> None:
 
 def _pip_environment() -> dict[str, str]:
     """What pip.conf and PIP_* say of indexes counts; what they say of where packages go doesn't."""
-    environment = {"PIP_RETRIES": "2"} | dict(os.environ) | _UNDONE
-    if environment["PIP_RETRIES"] == "0":
-        environment["PIP_RETRIES"] = "1"  # with none pip doesn't say that nobody answered
-    return {name: value for name, value in environment.items() if not re.fullmatch(_DROPPED, name)}
+    kept = {name: value for name, value in os.environ.items() if not re.fullmatch(_DROPPED, name)}
+    return kept | _UNDONE
 
 
 def _failure(output: str, call: Call) -> AgentError:
     _, code, what, hint = next(reason for reason in _REASONS if re.search(reason[0], output))
-    unfetched = re.findall(r"Could not fetch URL .*", output)[:1]
+    unfetched = re.findall(r"Could not fetch URL .*|(?:Location|Url) .* is ignored.*", output)[:1]
     said = output.partition("Exception information:")[0].partition("ERROR:")
     lines = [line.strip() for line in (said[2] or said[0]).splitlines() if line.strip()]
     message = f"model-devops {call.version} can't be installed with {_this_python()}: {what}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents import Agent, Ending, in_namespace, partial_python
+from agents import Agent, Ending, changed, in_namespace, partial_python
 from index_server import Index, make_authority, served
 
 SECRET = "hunter2-and-more"
@@ -87,6 +87,16 @@ def test_folder_of_wheels_that_lacks_one_names_it(agent: Agent, wheels: Path, tm
     refused(agent, end, 2, "rfc8785", "docs/agents.md")
 
 
+def test_place_of_wheels_that_is_none_is_named_without_its_password(
+    agent: Agent, open_agent: Agent, tmp_path: Path
+) -> None:
+    missing = agent.run(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path / "nowhere"))
+    refused(agent, missing, 2, f"'{tmp_path}/nowhere' is ignored", "docs/agents.md")
+    mistyped = agent.run(PIP_INDEX_URL=f"htps://user:{SECRET}@127.0.0.1/simple")
+    refused(agent, mistyped, 2, "'htps://***@127.0.0.1/simple/", "is ignored")
+    assert SECRET not in mistyped.out + mistyped.err + str(mistyped.result)
+
+
 @pytest.mark.parametrize("file", ["requirements.txt", "model_devops-{version}-py3-none-any.whl"])
 def test_what_was_changed_on_its_way_is_refused(agent: Agent, file: str) -> None:
     call = agent.prepare()
@@ -100,6 +110,16 @@ def test_requirements_that_did_not_arrive(agent: Agent) -> None:
     call = agent.prepare()
     (call / "requirements.txt").unlink()
     refused(agent, agent.finish(call, agent.start(call, "schema")), 2, "requirements.txt", "No such file")
+
+
+def test_packages_without_hashes_are_refused(agent: Agent, tmp_path: Path) -> None:
+    agent.library = changed(agent.library, tmp_path / "library", hashes=False)
+    refused(agent, agent.run(), 2, "Hashes are required")
+
+
+def test_cli_that_does_not_start_is_not_kept(agent: Agent, tmp_path: Path) -> None:
+    agent.library = changed(agent.library, tmp_path / "library", without="click")
+    refused(agent, agent.run(), 2, "no model-devops that runs", "No module named 'click'", "install.log")
 
 
 def test_python_that_cannot_make_environments(agent: Agent, tmp_path: Path) -> None:

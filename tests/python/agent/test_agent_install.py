@@ -1,6 +1,7 @@
 """The library brings the CLI to an agent that has nothing but Python and git."""
 
 import os
+import re
 import signal
 import subprocess
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agents import BASE, Agent, in_namespace, partial_python
+from agents import BASE, Agent, changed, in_namespace, partial_python
 from index_server import instead_of_folder
 from mini_project import make_mini
 from served import until
@@ -44,6 +45,19 @@ def test_other_key_or_interpreter_has_an_environment_of_its_own(agent: Agent, tm
     other = partial_python(tmp_path / "other", without=())
     assert agent.run(brings=False, MODEL_DEVOPS_PYTHON=str(other)).code == 75
     assert agent.run(brings=False, MODEL_DEVOPS_PYTHON=str(BASE)).code == 0
+
+
+def test_what_is_installed_is_what_the_library_names_and_no_more(agent: Agent, tmp_path: Path) -> None:
+    """Its lock is complete, so nothing is added to it, not even what a package says that it needs."""
+    agent.library = changed(agent.library, tmp_path / "library", without="markupsafe")
+    done_well(agent)
+    [link] = agent.whole()
+    words = [str(link / "bin" / "python"), "-I", "-m", "pip", "list", "--format", "freeze"]
+    there = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    needed = re.findall(r"^\S+==\S+", (agent.library.folder / "requirements.txt").read_text(), re.M)
+    assert needed
+    extra = {line.lower() for line in there if not line.startswith("setuptools==")} - {line.lower() for line in needed}
+    assert extra == {f"model-devops=={agent.library.facts['version']}"}
 
 
 def test_environment_whose_python_has_gone_is_made_again(agent: Agent) -> None:
@@ -127,6 +141,12 @@ def test_builds_killed_at_several_moments_leave_nothing_that_counts(agent: Agent
     assert len(agent.entries()) == 2
 
 
+def written(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Which files there are, and that none was written again; caches of bytecode aside."""
+    files = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    return {path: (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in files if not path.is_dir()}
+
+
 def test_orphan_of_a_killed_build_does_not_reach_what_the_next_one_makes(agent: Agent) -> None:
     """Only the build is killed; its pip lives on and writes while, and after, another one makes the environment."""
     with instead_of_folder(agent) as index:
@@ -139,11 +159,10 @@ def test_orphan_of_a_killed_build_does_not_reach_what_the_next_one_makes(agent: 
         agent.finish(call, process)
         done_well(agent)
         [link] = agent.whole()
-        before = sorted(path.relative_to(link) for path in link.rglob("*") if "__pycache__" not in path.parts)
+        before = written(link)
         index.go_on.set()
         orphan.wait(60)
-    after = sorted(path.relative_to(link) for path in link.rglob("*") if "__pycache__" not in path.parts)
-    assert after == before
+    assert written(link) == before
     done_well(agent, brings=False)
 
 

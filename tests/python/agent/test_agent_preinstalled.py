@@ -98,6 +98,7 @@ def test_named_cli_that_is_none_is_refused(agent: Agent, tmp_path: Path) -> None
         (broken, "No such file or directory"),
         (BASE, "No module named model_devops"),
         ("no-such-cli", "nothing that can be run"),
+        ("/not UTF-8 \udcff", "nothing that can be run"),
     ):
         end = agent.run(MODEL_DEVOPS_CLI=str(named))
         assert end.code == 2, end
@@ -141,12 +142,16 @@ def test_cli_of_a_wrong_version_of_the_very_interpreter_is_passed_over(agent: Ag
     assert f"{python} was passed over: it has model-devops {OLD}" in asked.out
 
 
-def test_one_that_was_made_here_is_asked_before_what_is_preinstalled(
-    make_agent: Callable[..., Agent], old: Path
+def test_one_that_was_made_here_goes_before_what_is_preinstalled_and_after_what_is_named(
+    agent: Agent, old: Path, tmp_path: Path
 ) -> None:
-    """Then a call costs no question to others."""
-    agent = make_agent(python3=BASE)
+    """A call asks nobody else then, which would cost it time; but a name that is given always counts."""
     assert agent.run().code == 0
-    (Path(agent.variables["PATH"]) / "model-devops").symlink_to(old / "bin" / "model-devops")
-    done = agent.run(brings=False)
-    assert (done.code, "passed over" in done.out) == (0, False)
+    script = Path(agent.variables["PATH"]) / "model-devops"
+    script.write_text(f"#!/bin/sh\n: >'{tmp_path}/asked'\n")
+    script.chmod(0o755)
+    assert agent.run(brings=False).code == 0
+    assert not (tmp_path / "asked").exists()
+    assert agent.run(brings=False, MODEL_DEVOPS_CLI=str(old)).code == 2
+    assert agent.run(brings=False, MODEL_DEVOPS_CLI_KEY="0" * 32).code == 75
+    assert (tmp_path / "asked").exists()
