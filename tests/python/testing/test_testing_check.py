@@ -26,6 +26,7 @@ def test_all_failing_commands_are_told_at_once(mini: Mini):
 def test_passing_checks_pass_and_git_does_not_see_the_reports(mini: Mini):
     result = with_check(mini, "['true']")
     assert (result["code"], result["checks"]) == (0, ["true"]), result["err"]
+    assert [report["kind"] for report in result["reports"]] == ["junit"], "no log where nothing was said"
     assert mini.git("status", "--porcelain") == ""
 
 

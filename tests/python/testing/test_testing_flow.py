@@ -1,6 +1,7 @@
 """Test runs by the real command on real releases (T1, T2, B10)."""
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -191,6 +192,19 @@ def test_B10_tracked_files_that_differ_are_refused_each_by_name(mini: Mini):
         ("data/rows.csv", "differs from dataset"),
         ("train.py", "is missing here, and in code"),
     ]
+    assert f"check out {mini.git('rev-parse', 'HEAD')[:12]}" in result["error"]["hint"]
+
+
+def test_B10_without_git_nothing_is_tracked_and_other_data_is_moved_aside(mini: Mini):
+    prepare(
+        mini, "import json; json.dump({'accuracy': len(open('data/rows.csv').read())}, open('metrics.json', 'w'))\n"
+    )
+    shutil.rmtree(mini.folder / ".git")
+    version = mini.build()["version"]
+    (mini.folder / "data" / "rows.csv").write_text("")
+    result = mini.run("test", "--release", version)
+    assert (result["code"], result["metrics"]) == (0, {"accuracy": 6}), result["err"]
+    assert (mini.folder / "data" / "rows.csv").read_text() == ""
 
 
 def test_B10_data_that_git_does_not_hold_is_moved_aside_and_put_back(mini: Mini):
