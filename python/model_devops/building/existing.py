@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from model_devops.building.inputs import Given
@@ -10,9 +9,9 @@ from model_devops.errors import RefusedError, UnreachableError
 from model_devops.project import Project
 from model_devops.release.evidence import Tested
 from model_devops.release.record import Reason, Record
-from model_devops.release.standing import latest
+from model_devops.release.standing import counting, on_release_branch
 from model_devops.release.store import PackedFiles, Store, Stored
-from model_devops.versioning.known import Final, Known, combined, known
+from model_devops.versioning.known import Final, Known, Passed, combined, known
 from model_devops.versioning.prerelease import origin
 from model_devops.versioning.standing import Late, Standing, late, superseded
 from model_devops.versioning.tags import known_tags
@@ -20,17 +19,20 @@ from model_devops.versioning.tags import known_tags
 if TYPE_CHECKING:
     from model_devops.building.made import Product
 
-Passed = Callable[[str], bool]
-
 
 def passed_in(store: Store) -> Passed:
-    """Tells for a release digest whether it is known to have passed its tests: of several newest, all count (S3)."""
-    results: dict[str, bool] = {}
+    """Tells for a release digest whether it is known to have passed its tests (B4); None where no test counts.
 
-    def passed(digest: str) -> bool:
+    Only tests of a clean tree on the release branch count, whatever was built or tested since; of several
+    newest, all must have passed (S3).
+    """
+    results: dict[str, bool | None] = {}
+
+    def passed(digest: str) -> bool | None:
         if digest not in results:
-            tests = latest(store, digest, "tested")
-            results[digest] = bool(tests) and all(cast(Tested, item.body).passed for item in tests)
+            about = [item for item in store.evidence(digest) if item.kind in ("tested", "withdrawn")]
+            tests = counting(about, among=on_release_branch)
+            results[digest] = all(cast(Tested, item.body).passed for item in tests) if tests else None
         return results[digest]
 
     return passed

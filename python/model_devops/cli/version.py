@@ -179,9 +179,7 @@ def _states(project: Project) -> Any:
             return "not in this store"
         if is_revoked(project.store, final.record.identity.digest):
             return "revoked"
-        if passed(final.stored.digest):
-            return "tested"
-        return "tests failed" if project.store.evidence(final.stored.digest, "tested") else "built"
+        return {True: "tested", False: "tests failed", None: "built"}[passed(final.stored.digest)]
 
     return state
 

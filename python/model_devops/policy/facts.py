@@ -10,8 +10,8 @@ from model_devops.adapters.git import Git
 from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.states import block
 from model_devops.deploy.target import Target
-from model_devops.release.evidence import Built, Deployed, Evidence, Tested
-from model_devops.release.standing import Accept, counting
+from model_devops.release.evidence import Deployed, Evidence, Tested
+from model_devops.release.standing import Accept, counting, on_release_branch
 from model_devops.release.store import Stored
 
 
@@ -70,21 +70,13 @@ def _clean(item: Evidence) -> bool:
 
 def _counts_for_final(evidence: Sequence[Evidence], git: Git | None, line: str | None) -> Accept:
     """Made on the first-parent line of the release branch, at no strict ancestor of a commit that counts (T2)."""
-    named = {str(item.body.commit) for item in evidence if _on_release_branch(item)}  # type: ignore[attr-defined]
+    named = {str(item.body.commit) for item in evidence if on_release_branch(item)}  # type: ignore[attr-defined]
     commits = _newest_on_line(git, named, line) if line is not None else _newest_here(git, named)
 
     def counts(item: Evidence) -> bool:
-        return _on_release_branch(item) and isinstance(item.body, Tested) and item.body.commit in commits
+        return on_release_branch(item) and isinstance(item.body, Tested) and item.body.commit in commits
 
     return counts
-
-
-def _on_release_branch(item: Evidence) -> bool:
-    """Whether a build or test was made from a commit of the release branch, as it says itself."""
-    body = item.body
-    if not isinstance(body, (Built, Tested)) or body.commit is None or not body.on_release_branch:
-        return False
-    return not (isinstance(body, Tested) and body.dirty)
 
 
 def _newest_on_line(git: Git | None, named: set[str], line: str) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from model_devops.release.evidence import Evidence, Withdrawn
+from model_devops.release.evidence import Built, Evidence, Tested, Withdrawn
 from model_devops.release.record import Identity
 from model_devops.release.store import Store, Stored
 
@@ -86,6 +86,14 @@ def rejections(store: Store, release: Stored | str, accept: Accept = anyone) -> 
 def rejected(store: Store, release: Stored | str, accept: Accept = anyone) -> bool:
     """Whether the user test rejected this release (S5)."""
     return bool(rejections(store, release, accept))
+
+
+def on_release_branch(item: Evidence) -> bool:
+    """Whether a build or test was made from a commit of the release branch, its tree clean, as it says itself (T2)."""
+    body = item.body
+    if not isinstance(body, (Built, Tested)) or body.commit is None or not body.on_release_branch:
+        return False
+    return not (isinstance(body, Tested) and body.dirty)
 
 
 def built_here(store: Store, release: Stored) -> bool:

@@ -13,6 +13,9 @@ from model_devops.release.store import Store, Stored
 from model_devops.versioning.numbers import Number, parse, text
 from model_devops.versioning.tags import Tag, read_tags
 
+#: Tells for a release digest whether it is known to have passed its tests, from evidence; None where no test counts.
+Passed = Callable[[str], "bool | None"]
+
 
 @dataclass(frozen=True)
 class Final:
@@ -67,7 +70,7 @@ class Known:
         """Releases whose record is known, highest first. Burnt and foreign numbers are none."""
         return (final for final in reversed(self.finals) if final.record)
 
-    def base(self, passed: Callable[[str], bool]) -> Final | None:
+    def base(self, passed: Passed) -> Final | None:
         """The highest final release known to have passed its tests or, where none is, the highest of all (B4).
 
         `passed` tells it for a release digest, from evidence.
@@ -75,7 +78,7 @@ class Known:
         tested = (final for final in self.from_the_top() if final.digest and passed(final.digest))
         return next(tested, None) or next(iter(self.from_the_top()), None)
 
-    def down_to_base(self, passed: Callable[[str], bool]) -> list[Final]:
+    def down_to_base(self, passed: Passed) -> list[Final]:
         """Where a build looks for an equal release: from the highest down to the base (B4)."""
         base = self.base(passed)
         return [final for final in self.from_the_top() if base and final.number >= base.number]

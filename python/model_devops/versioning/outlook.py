@@ -6,7 +6,6 @@ still raise the level, or show that nothing is new.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 from model_devops.adapters.git import Git
 from model_devops.release.record import Identity, Inputs, Reason, Record
 from model_devops.versioning.bump import decide
-from model_devops.versioning.known import Final, Known
+from model_devops.versioning.known import Final, Known, Passed
 from model_devops.versioning.prerelease import origin
 from model_devops.versioning.standing import Standing, late, superseded
 
@@ -33,9 +32,7 @@ class Outlook:
     reasons: list[Reason] = field(default_factory=list)
 
 
-def outlook(
-    git: Git | None, known: Known, standing: Standing, inputs: Inputs, passed: Callable[[str], bool]
-) -> Outlook:
+def outlook(git: Git | None, known: Known, standing: Standing, inputs: Inputs, passed: Passed) -> Outlook:
     """What a build with these inputs would come to (B4, B7, B8, V1). Raises RefusedError where it is superseded."""
     base = known.base(passed)
     same = _standing_for(git, known, standing, inputs, passed) if standing.claims else None
@@ -55,9 +52,7 @@ def outlook(
     )
 
 
-def _standing_for(
-    git: Git | None, known: Known, standing: Standing, inputs: Inputs, passed: Callable[[str], bool]
-) -> Final | None:
+def _standing_for(git: Git | None, known: Known, standing: Standing, inputs: Inputs, passed: Passed) -> Final | None:
     assert git is not None
     assert standing.commit is not None
     found = late(git, known, standing.commit)
