@@ -48,9 +48,9 @@ class Project:
         base = self.git.root.resolve() if self.git else self.folder.resolve()
         return (file.parent.resolve() / file.name).relative_to(base).as_posix()
 
-    @property
+    @cached_property
     def commit(self) -> str | None:
-        """The commit that is checked out, if any."""
+        """The commit that is checked out, if any: one for the whole run."""
         return self.git.head() if self.git else None
 
     @cached_property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +19,13 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Replace `path` by `data`: temporary file, fsync, rename, fsync of the folder."""
+def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, durable: bool = True) -> None:
+    """Replace `path` by `data`: temporary file, fsync, rename, fsync of the folder.
+
+    Without `durable` nothing waits for the disk: for what a loss of power makes worthless anyway.
+    """
     faults.point("file.before-write")
-    with _written(path, data, mode) as name:
+    with _written(path, data, mode, durable) as name:
         faults.point("file.before-rename")
         os.replace(name, path)
         faults.point("file.after-rename")
@@ -31,7 +33,7 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 def create_exclusive(path: Path, data: bytes) -> bool:
     """Write `path` only if it does not exist yet, whole or not at all. Returns whether it was written."""
-    with _written(path, data, 0o644) as name:
+    with _written(path, data, 0o644, True) as name:
         try:
             os.link(name, path)
         except FileExistsError:
@@ -40,15 +42,17 @@ def create_exclusive(path: Path, data: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def _written(path: Path, data: bytes, mode: int) -> Iterator[str]:
-    """A temporary file beside `path` with these bytes on the disk; gone afterwards, and the folder flushed."""
+def _written(path: Path, data: bytes, mode: int, durable: bool) -> Iterator[str]:
+    """A temporary file beside `path` with these bytes (on the disk); gone afterwards, and the folder flushed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    name = os.path.join(path.parent, f".tmp-{os.urandom(8).hex()}")
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.chmod(name, mode)
         yield name
     except OSError as error:
@@ -57,7 +61,8 @@ def _written(path: Path, data: bytes, mode: int) -> Iterator[str]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def reports_folder(folder: Path) -> Path:

@@ -74,7 +74,7 @@ class Copies:
             self.remove(number)
             os.rename(fresh, self.path(number))
             _protect(self.path(number))
-            write_atomic(self._note(number), note)
+            write_atomic(self._note(number), note, durable=False)
         except BaseException:
             _remove(fresh)
             if not self._note(number).exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +34,8 @@ class Answer:
 
 def request(host: str, port: int, method: str, path: str, *, body: Any = None, seconds: float) -> Answer:
     """Send one request and read the answer; never raises for what a server does."""
+    import http.client  # takes time that a starting server takes anyway
+
     connection = http.client.HTTPConnection(_reachable(host), port, timeout=max(seconds, 0.01))
     data = None if body is None else json.dumps(body).encode()
     headers = {"Connection": "close"} | ({} if data is None else {"Content-Type": "application/json"})

@@ -13,14 +13,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LINUX = sys.platform.startswith("linux")
 _ZOMBIE = ("Z", "X")
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """A process that runs; those that have ended and wait for their parent are none."""
 
     pid: int

@@ -36,7 +36,7 @@ class Records:
             except BlockingIOError:
                 raise self._busy(note) from None
             words = {"holder": holder, "since": clock.timestamp(), "pid": os.getpid()}
-            write_atomic(note, msgspec.json.encode(words))
+            write_atomic(note, msgspec.json.encode(words), durable=False)
             try:
                 yield
             finally:

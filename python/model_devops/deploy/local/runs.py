@@ -127,7 +127,7 @@ class Runs:
         """Start a supervisor with its server. Returns when the server's command begins."""
         launch.log.parent.mkdir(parents=True, exist_ok=True)
         with deferred():
-            write_atomic(self._folder / "launch.json", launch.dumps())
+            write_atomic(self._folder / "launch.json", launch.dumps(), durable=False)
             (self._folder / "state.json").unlink(missing_ok=True)
             code = self._start(launch.log)
             if code == BUSY:  # one whose starter was killed took its lock only just now
@@ -141,7 +141,7 @@ class Runs:
         program = Path(__file__).with_name("supervisor.py")
         with open(log, "ab") as errors:
             finished = subprocess.run(
-                [sys.executable, "-I", str(program), str(self._state)],
+                [sys.executable, "-IS", str(program), str(self._state)],
                 cwd=self._state,
                 env=own_environment(),
                 stdin=subprocess.DEVNULL,

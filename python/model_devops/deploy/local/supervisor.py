@@ -1,6 +1,6 @@
 """The process that keeps one server running, apart from whoever deployed it.
 
-Started by path with a clean environment (`python -I supervisor.py STATE`), so that it needs nothing of
+Started by path with a clean environment (`python -IS supervisor.py STATE`), so that it needs nothing of
 the CI that started it, and CI finds nothing of its own in it to end. It imports only the standard
 library and all of it at start: the program that it came from may be removed while it runs.
 
@@ -150,7 +150,7 @@ class Supervisor:
             "exit": ended,
             "restarts": self._restarts,
         }
-        write_atomic(self._state / "run" / "state.json", json.dumps(state).encode())
+        write_atomic(self._state / "run" / "state.json", json.dumps(state).encode(), durable=False)
 
     def run(self) -> None:
         """Stay until told to stop, or until a server that was never verified has ended."""
