@@ -137,7 +137,7 @@ class _Output:
         assert process.stdout is not None
         self._handle = process.stdout.fileno()
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._shown = shown
+        self._shown = list(shown)
         self.tail = ""
         os.set_blocking(self._handle, False)
         self._selector = selectors.DefaultSelector()
@@ -164,9 +164,12 @@ class _Output:
 
     def _take(self, text: str) -> None:
         for stream in self._shown:
-            if stream is not None and text:
-                stream.write(text)
-                stream.flush()
+            try:
+                if stream is not None and text:
+                    stream.write(text)
+                    stream.flush()
+            except BrokenPipeError:  # nobody reads it any more: no reason to end the work
+                self._shown = [other for other in self._shown if other is not stream]
         self.tail = (self.tail + text)[-TAIL:]
 
 

@@ -6,6 +6,7 @@ written last says that it is whole. What a killed build left half made is made a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -22,7 +23,7 @@ from model_devops.runtime import interpreter
 from model_devops.runtime.lock import FILE, Header, Pin, dumps, header_of
 from model_devops.runtime.requirements import read
 
-#: Written last, inside the environment.
+#: Written last, inside the environment; its time is that of the last use.
 _WHOLE = "model-devops-whole"
 
 
@@ -64,6 +65,8 @@ def make(lock: bytes) -> Path:
     name = "runtimes/" + hashlib.sha256(lock).hexdigest()[:32]
     kept = cache_folder()
     if kept is not None and _is_whole(kept / name):
+        with contextlib.suppress(OSError):  # a cache that can't be written
+            os.utime(kept / name / _WHOLE)  # whoever frees space can see when it was used last
         return kept / name
     venv = _folder() / name
     with locked(venv.with_suffix(".lock")):

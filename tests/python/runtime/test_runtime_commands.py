@@ -142,6 +142,19 @@ def test_much_output_is_passed_on_whole_and_only_its_end_is_kept(tmp_path: Path)
     assert len(finished.output_tail) == commands.TAIL
 
 
+def test_nobody_reading_the_output_ends_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as nobody, open(tmp_path / "log", "w") as log:
+        monkeypatch.setattr(sys, "stderr", nobody)
+        finished = run_command("seq 1 9999; touch done", tmp_path, log=log)
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), nobody.fileno())  # what it has buffered goes nowhere
+    assert finished.ok
+    assert (tmp_path / "done").exists()
+    assert (tmp_path / "log").read_text().endswith("9999\n")
+
+
 def test_output_that_is_not_text_does_no_harm(tmp_path: Path):
     finished = run_command(r"printf 'a\377\000b'", tmp_path)
     assert finished.ok

@@ -76,6 +76,14 @@ def test_B3_the_environment_holds_what_the_lock_names_whatever_is_newer(tmp_path
     assert environment.make(lock) == venv
 
 
+def test_the_time_of_the_last_use_is_kept_for_whoever_frees_space(tmp_path: Path):
+    lock = resolve(written(tmp_path, "alpha<1.1\n"))
+    marker = environment.make(lock) / "model-devops-whole"
+    os.utime(marker, (1, 1))
+    environment.make(lock)
+    assert marker.stat().st_mtime > time.time() - 3600
+
+
 def test_B3_other_bytes_of_a_package_are_refused(tmp_path: Path, index: Path, make_wheel):
     lock = resolve(written(tmp_path, "alpha==1.0\n"))
     make_wheel(index, "alpha", "1.0", body="changed = True\n")
