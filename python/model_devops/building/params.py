@@ -51,7 +51,7 @@ def replaced(file: Path | None, values: dict[str, Any], keep: Path) -> Iterator[
     """Run with the parameters in the file. `keep` is the folder for the original while it is replaced."""
     backup = keep / ("params-" + hashlib.sha256(str(file).encode()).hexdigest()[:16])
     if file is not None and backup.exists():
-        _put_back(file, backup)
+        _move(backup, file)
     if not values:
         yield
         return
@@ -62,20 +62,25 @@ def replaced(file: Path | None, values: dict[str, Any], keep: Path) -> Iterator[
     changed = rewrite(original, values, file)
     write_atomic(backup, original)
     try:
-        write_atomic(file, changed)
+        new = backup.with_name(f"{backup.name}.new")
+        write_atomic(new, changed)
+        _move(new, file)
         faults.point("build.after-params")
         yield
     finally:
-        _put_back(file, backup)
+        _move(backup, file)
 
 
-def _put_back(file: Path, backup: Path) -> None:
-    """Rename the copy back, which a full disk can't prevent; where git's files lie on another disk, write it."""
+def _move(source: Path, file: Path) -> None:
+    """Rename into place: what a full disk can't prevent, and a kill leaves no file of ours in the workspace.
+
+    Where git's files lie on another disk, write it there.
+    """
     try:
-        os.replace(backup, file)
+        os.replace(source, file)
     except OSError:
-        write_atomic(file, backup.read_bytes())
-        backup.unlink()
+        write_atomic(file, source.read_bytes())
+        source.unlink()
 
 
 def rewrite(original: bytes, values: dict[str, Any], file: Path) -> bytes:

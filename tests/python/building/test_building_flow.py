@@ -250,3 +250,21 @@ def test_a_build_killed_anywhere_is_followed_by_one_that_succeeds(mini, remote, 
     listed = mini.run("release", "verify", again["version"])
     assert listed["code"] == 0, listed["err"]
     assert (mini.folder / "params.yaml").read_text() == "seed: 1\n"
+
+
+@pytest.mark.parametrize("point", ["file.before-rename", "store.mid-blob", "store.before-index"])
+def test_a_build_killed_at_any_of_its_writes_is_followed_by_one_that_succeeds(mini, remote, point):
+    turns = 0
+    while True:
+        seed = f"seed={turns + 4}"
+        killed = mini.build("--param", seed, MODEL_DEVOPS_CRASH_AT=f"{point}:{turns + 1}")
+        if killed["code"] == 0:
+            break
+        assert killed["code"] == -signal.SIGKILL, killed["err"]
+        again = mini.build("--param", seed)
+        assert again["code"] == 0, again["err"]
+        assert mini.run("release", "verify", again["version"])["code"] == 0
+        assert mini.git("status", "--porcelain") == "", "parameters are put back"
+        turns += 1
+    assert turns >= 2, "it was hit more than once"
+    assert mini.run("release", "verify")["code"] == 0, "all of them"
