@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit wheel wheel-check bench soak lock clean
+.PHONY: help venv demo test lint types unit groovy wheel wheel-check bench soak lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,7 +19,7 @@ venv:
 demo: venv  ## take a real model through its whole life on this machine
 	@$(BIN)/python demo/run.py
 
-test: lint types unit  ## all that a change must pass: lint, types, tests, the demo's story
+test: lint types unit groovy  ## all that a change must pass: lint, types, tests, the demo's story
 	@$(BIN)/python demo/run.py
 
 lint: venv  ## style and common mistakes
@@ -31,6 +31,9 @@ types: venv
 
 unit: venv
 	@$(BIN)/python -m pytest --quiet -n 2 --cov --cov-config=python/pyproject.toml --cov-report=term:skip-covered
+
+groovy: venv  ## tests of the Jenkins library (needs Java; Gradle is installed on Debian where it may be)
+	@.ci/groovy
 
 wheel: venv  ## what the Jenkins library brings to agents: the CLI's wheel and its requirements
 	@$(BIN)/python tools/build_wheel.py $(LIBRARY)

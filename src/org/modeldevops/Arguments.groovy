@@ -19,13 +19,16 @@ class Arguments implements Serializable {
     final Map<String, Object> request
     /** What is wrong, one line each. */
     final List<String> problems
+    /** What the request may hold, where the step itself decides that. */
+    private final List<String> known
 
-    private Arguments(String step, Map credentials, Map own, Map request, List problems) {
+    private Arguments(String step, Map credentials, Map own, Map request, List problems, List known = []) {
         this.step = step
         this.credentials = credentials
         this.own = own
         this.request = request
         this.problems = problems
+        this.known = known
     }
 
     /** Takes a step's arguments apart. `defaults` holds the step's own ones: a value's type is that of its default. */
@@ -60,7 +63,7 @@ class Arguments implements Serializable {
 
     /** The same arguments with another request. */
     Arguments asking(Map<String, Object> other) {
-        return new Arguments(step, credentials, own, other, problems)
+        return new Arguments(step, credentials, own, other, problems, known)
     }
 
     /** Adds a problem for each key of the request that is none of `known`: for steps that run several verbs. */
@@ -68,13 +71,13 @@ class Arguments implements Serializable {
     Arguments only(List<String> known) {
         List strange = new ArrayList(request.keySet()).findAll { !known.contains(it) }
         List found = problems + strange.collect { "there is no argument ${it}".toString() }
-        return new Arguments(step, credentials, own, request, found)
+        return new Arguments(step, credentials, own, request, found, known)
     }
 
     /** The names that this step takes for itself, for messages about unknown ones. */
     @NonCPS
     String ownNames() {
-        return (new ArrayList(own.keySet()) + new ArrayList(Credentials.TABLE.keySet())).join(', ')
+        return (known + new ArrayList(own.keySet()) + new ArrayList(Credentials.TABLE.keySet())).join(', ')
     }
 
     @NonCPS
@@ -103,7 +106,7 @@ class Arguments implements Serializable {
     }
 
     @NonCPS
-    private static String shown(Object value) {
+    static String shown(Object value) {
         String text = "${value}".toString()
         return text.length() > 60 ? text.substring(0, 60) + '…' : text
     }

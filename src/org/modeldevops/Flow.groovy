@@ -13,6 +13,7 @@ class Flow implements Serializable {
     private static final String STEP = 'modelPipeline'
     private static final List<String> STAGES = ['check', 'build', 'test', 'approve', 'deploy', 'notify']
     private static final List<String> SHARED = ['file', 'store']
+    private static final List<String> KNOWN = STAGES + SHARED + ['node', 'checkout', 'environments']
 
     private final Object steps
     private final Cli cli
@@ -31,7 +32,7 @@ class Flow implements Serializable {
 
     /** Runs the flow. Returns the last step's map. A failure is told to the developer, and fails the build. */
     Map run() {
-        refuseUnknown()
+        refuseWrong()
         try {
             legs()
         } catch (FlowInterruptedException aborted) {
@@ -175,12 +176,45 @@ class Flow implements Serializable {
         }
     }
 
-    private void refuseUnknown() {
-        List known = STAGES + SHARED + ['node', 'checkout', 'environments'] + new ArrayList(Credentials.TABLE.keySet())
-        List strange = new ArrayList(args.keySet()).findAll { !known.contains("${it}".toString()) }
-        if (!strange.isEmpty()) {
-            steps.error("${STEP}: there is no argument ${strange.join(', ')}\n  allowed: ${known.join(', ')}")
+    private void refuseWrong() {
+        List found = problems(args)
+        if (!found.isEmpty()) {
+            steps.error("${STEP}: ${found.join('\n  ')}\n  allowed: ${(KNOWN + new ArrayList(Credentials.TABLE.keySet())).join(', ')}")
         }
+    }
+
+    /** All that is wrong with the arguments: a misspelt one would else mean the standard, unsaid. */
+    @NonCPS
+    private static List<String> problems(Map args) {
+        List found = []
+        for (Map.Entry entry in args.entrySet()) {
+            String name = "${entry.key}".toString()
+            String wanted = wanted(name, entry.value)
+            if (!KNOWN.contains(name) && !Credentials.TABLE.containsKey(name)) {
+                found.add("there is no argument ${name}".toString())
+            } else if (wanted != null && entry.value != null) {
+                found.add("${name} takes ${wanted}, not ${Arguments.shown(entry.value)}".toString())
+            }
+        }
+        return found
+    }
+
+    /** What an argument takes, where it was given something else. */
+    @NonCPS
+    private static String wanted(String name, Object value) {
+        if (name == 'notify') {
+            return value instanceof Map || value == false ? null : 'a map of arguments, or false'
+        }
+        if (STAGES.contains(name)) {
+            return value instanceof Map || value instanceof Closure || value == false ? null : 'a map of arguments, a closure, or false'
+        }
+        if (name == 'environments') {
+            return value instanceof Map || value instanceof List ? null : 'a list of names, or a map'
+        }
+        if (name == 'checkout') {
+            return value instanceof Closure ? null : 'a closure'
+        }
+        return value instanceof CharSequence ? null : (Credentials.TABLE.containsKey(name) ? 'the ID of a credential' : 'a text')
     }
 
 }

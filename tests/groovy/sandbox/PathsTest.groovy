@@ -1,6 +1,7 @@
 import com.cloudbees.groovy.cps.SandboxCpsTransformer
 import com.cloudbees.groovy.cps.sandbox.SandboxInvoker
 import harness.Controller
+import harness.Results
 import harness.World
 import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 import org.junit.After
@@ -186,7 +187,7 @@ class PathsTest {
         Map found = (Map) run('modelApprove(environment: "production", submitter: "ops", reason: "x")',
             [[verdict: 'approve', comment: 'good ', approver: 'bob']])
         assert [found.approver, found.comment] == ['bob', 'good']
-        assert cli.asked()[-1].request.release == Scripted.DIGEST
+        assert cli.asked()[-1].request.release == Results.DIGEST
     }
 
     @Test void a_rejection_and_one_without_words() {
@@ -224,7 +225,7 @@ class PathsTest {
 
     private void answers(Map build = [:]) {
         cli.answer('check', 0)
-        cli.answer('build', 0, [release: Scripted.result('build', 0).release + build])
+        cli.answer('build', 0, [release: Results.release(build)])
         cli.answer('test', 0)
         cli.answer('config show', 0, [environments: [[name: 'test', prereleases: true], [name: 'production', prereleases: false]]])
         cli.answer('plan', 0, [environment: 'test', conditions: []])

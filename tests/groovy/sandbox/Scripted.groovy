@@ -2,12 +2,11 @@ package sandbox
 
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
+import harness.Results
 import harness.World
 
 /** What the command line answers, where a test is about the Groovy side alone: real `sh`, prepared results. */
 class Scripted {
-
-    static final String DIGEST = 'sha256:' + 'a' * 64
 
     final File answers
     private final Map<String, Integer> counts = [:].withDefault { 0 }
@@ -25,20 +24,12 @@ class Scripted {
         File folder = new File(answers, String.format('%s.%03d', verb.replace(' ', '-'), ++counts[verb]))
         folder.mkdirs()
         new File(folder, 'code').text = "$code"
-        if (more != null) { new File(folder, 'result.json').text = JsonOutput.toJson(result(verb, code) + more) }
+        if (more != null) { new File(folder, 'result.json').text = JsonOutput.toJson(Results.of(verb, code, more)) }
         files.each { name, text ->
             File file = new File(folder, "reports/$name")
             file.parentFile.mkdirs()
             file.text = text
         }
-    }
-
-    /** A result of the published form. */
-    static Map result(String verb, int code) {
-        [format: 'model-devops.result.v1', program: '1.2.3', status: code ? 'failed' : 'ok', exitCode: code, summary: "$verb tiny 1.0.0",
-         error: code ? [kind: 'failed', message: "$verb did not go well", problems: [], hint: 'look'] : null, warnings: [],
-         release: [name: 'tiny', version: '1.0.0', digest: DIGEST, identity: DIGEST, artifacts: [:], commit: 'c', prerelease: false, reasons: []],
-         revision: null, reports: []]
     }
 
     /** The requests so far: verb and content, in order. */
