@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that say what the code says: run with Python from the project's folder.
+"""Writes the pages of docs/ and vars/ that say what the code says: run with Python from the project's folder.
 
 `python tools/generate_docs.py` writes them; a test fails when one is stale.
 """
@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "python"))
+sys.path[:0] = [str(ROOT / "python"), str(ROOT / "tools")]
+
+import step_pages  # noqa: E402
 
 from model_devops.errors import MEANINGS, ExitCode  # noqa: E402
 
@@ -41,7 +45,11 @@ def exit_codes() -> str:
 
 
 #: Generated pages by their path.
-PAGES = {ROOT / "docs" / "exit-codes.md": exit_codes}
+PAGES: dict[Path, Callable[[], str]] = {
+    ROOT / "docs" / "exit-codes.md": exit_codes,
+    ROOT / "docs" / "steps.md": step_pages.markdown_page,
+    **{ROOT / "vars" / f"{step.name}.txt": partial(step_pages.text_page, step) for step in step_pages.STEPS},
+}
 
 if __name__ == "__main__":
     for path, page in PAGES.items():

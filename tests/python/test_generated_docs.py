@@ -18,3 +18,10 @@ def test_generated_page_is_up_to_date(path: Path) -> None:
 
 def test_every_exit_code_has_a_meaning() -> None:
     assert set(MEANINGS) == set(ExitCode)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "vars").glob("*.groovy")), ids=lambda path: path.stem)
+def test_every_step_has_a_help_page_that_no_markup_formatter_spoils(path: Path) -> None:
+    text = path.with_suffix(".txt").read_text(encoding="utf-8")
+    assert text.startswith(f"{path.stem}: ")
+    assert not set(text) & set("<>&")

@@ -23,10 +23,14 @@ class Cli implements Serializable {
 
     /**
      * Runs a step: its arguments are taken apart, the verb is run, and the build's result is what its exit code says.
-     * `defaults` are arguments that the step itself takes. Returns the result as a plain map.
+     * Returns the result as a plain map.
      */
-    Map run(String step, String verb, Map args, Map defaults = [:]) {
-        Arguments arguments = Arguments.of(step, args, defaults + [unstable: false])
+    Map run(String step, String verb, Map args) {
+        return run(Arguments.of(step, args, [unstable: false]), verb)
+    }
+
+    /** The same, with arguments that were taken apart before. */
+    Map run(Arguments arguments, String verb) {
         refuseWrong(arguments)
         Map result = attempt(arguments, verb)
         return new Verdict(steps).conclude(arguments, result)

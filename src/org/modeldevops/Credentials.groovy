@@ -12,14 +12,23 @@ class Credentials implements Serializable {
      * reads these variables and gives none of them to the team's own commands.
      */
     static final Map<String, Map<String, Object>> TABLE = [
-        gitCredentials: [bind: 'usernamePassword', usernameVariable: 'MODEL_DEVOPS_GIT_USER', passwordVariable: 'MODEL_DEVOPS_GIT_PASSWORD'],
+        gitCredentials: [
+            bind: 'usernamePassword',
+            usernameVariable: 'MODEL_DEVOPS_GIT_USER', passwordVariable: 'MODEL_DEVOPS_GIT_PASSWORD',
+        ],
         gitSshKey: [bind: 'sshUserPrivateKey', keyFileVariable: 'MODEL_DEVOPS_GIT_SSH_KEY', usernameVariable: 'MODEL_DEVOPS_GIT_SSH_USER'],
         kubeconfig: [bind: 'file', variable: 'KUBECONFIG'],
-        registryCredentials: [bind: 'usernamePassword', usernameVariable: 'MODEL_DEVOPS_REGISTRY_USER', passwordVariable: 'MODEL_DEVOPS_REGISTRY_PASSWORD'],
+        registryCredentials: [
+            bind: 'usernamePassword',
+            usernameVariable: 'MODEL_DEVOPS_REGISTRY_USER', passwordVariable: 'MODEL_DEVOPS_REGISTRY_PASSWORD',
+        ],
         signingKey: [bind: 'file', variable: 'MODEL_DEVOPS_SIGNING_KEY'],
         webhook: [bind: 'string', variable: 'MODEL_DEVOPS_WEBHOOK_URL'],
         webhookSecret: [bind: 'string', variable: 'MODEL_DEVOPS_WEBHOOK_SECRET'],
-        smtpCredentials: [bind: 'usernamePassword', usernameVariable: 'MODEL_DEVOPS_SMTP_USER', passwordVariable: 'MODEL_DEVOPS_SMTP_PASSWORD'],
+        smtpCredentials: [
+            bind: 'usernamePassword',
+            usernameVariable: 'MODEL_DEVOPS_SMTP_USER', passwordVariable: 'MODEL_DEVOPS_SMTP_PASSWORD',
+        ],
     ].asImmutable()
 
     private final Object steps

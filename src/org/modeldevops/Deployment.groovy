@@ -1,22 +1,22 @@
 package org.modeldevops
 
 /** Runs a verb that changes an environment, inside Jenkins' own lock and milestone where these are asked for. */
-class Deployment {
+class Deployment implements Serializable {
 
     /** `lock` names a lockable resource; `milestone` is its number, passed inside the lock so that no older build is last. */
     static Map run(Object steps, String step, String verb, Map args) {
-        String lock = args.lock ?: ''
+        Arguments arguments = Arguments.of(step, args, [lock: '', milestone: 0, unstable: false])
+        Cli cli = new Cli(steps)
+        cli.refuseWrong(arguments)
         Object milestone = args.milestone
-        Map given = [:] + args
-        given.remove('lock')
-        given.remove('milestone')
+        String lock = arguments.own.lock
         Closure work = {
             if (milestone != null) {
                 Optional.need(steps, "${step}: milestone", 'milestone', 'Pipeline: Milestone Step') {
                     steps.milestone(ordinal: milestone)
                 }
             }
-            new Cli(steps).run(step, verb, given)
+            cli.run(arguments, verb)
         }
         if (!lock) {
             return (Map) work()

@@ -12,8 +12,8 @@ class Flow implements Serializable {
     private static final long serialVersionUID = 1L
     private static final String STEP = 'modelPipeline'
     private static final List<String> STAGES = ['check', 'build', 'test', 'approve', 'deploy', 'notify']
-    private static final List<String> SHARED = ['file', 'store']
-    private static final List<String> KNOWN = STAGES + SHARED + ['node', 'checkout', 'environments']
+    private static final List<String> OF_EVERY_VERB = ['file', 'store']
+    private static final List<String> KNOWN = STAGES + OF_EVERY_VERB + ['node', 'checkout', 'environments']
 
     private final Object steps
     private final Cli cli
@@ -163,7 +163,7 @@ class Flow implements Serializable {
     }
 
     private Map shared() {
-        return args.subMap(SHARED).findAll { it.value != null }
+        return args.subMap(OF_EVERY_VERB).findAll { it.value != null }
     }
 
     private Map credentials() {

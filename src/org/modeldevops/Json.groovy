@@ -5,7 +5,7 @@ import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
 
 /** JSON as plain, serialisable data: what JsonSlurper returns could not be saved across a step. */
-class Json {
+class Json implements Serializable {
 
     /** Reads an object; null where the text is none. */
     @NonCPS

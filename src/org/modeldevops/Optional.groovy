@@ -1,7 +1,7 @@
 package org.modeldevops
 
 /** Steps of plugins that not every controller has. */
-class Optional {
+class Optional implements Serializable {
 
     /** Uses a step that makes a build nicer; where its plugin is missing it says so and goes on. */
     static void use(Object steps, String step, String plugin, Closure body) {

@@ -3,7 +3,7 @@ package org.modeldevops
 import com.cloudbees.groovy.cps.NonCPS
 
 /** A job's parameters as hyperparameters of a build. */
-class Parameters {
+class Parameters implements Serializable {
 
     /** `params` is what Jenkins and its users call them; the command line's option is `param`. */
     @NonCPS

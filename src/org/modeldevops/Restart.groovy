@@ -3,7 +3,7 @@ package org.modeldevops
 import com.cloudbees.groovy.cps.NonCPS
 
 /** What only Jenkins knows of the build that this one was restarted from (rule B9). */
-class Restart {
+class Restart implements Serializable {
 
     private static final String CAUSE = 'org.jenkinsci.plugins.pipeline.modeldefinition.causes.RestartDeclarativePipelineCause'
 

@@ -4,7 +4,6 @@ import com.cloudbees.groovy.cps.Continuable
 import harness.BuildHandle
 import harness.EnvHandle
 import harness.PipelineScript
-import java.lang.reflect.Modifier
 import org.codehaus.groovy.runtime.DateGroovyMethods
 import org.codehaus.groovy.runtime.DefaultGroovyMethods
 import org.codehaus.groovy.runtime.EncodingGroovyMethods
@@ -197,20 +196,20 @@ class Gate extends GroovyInterceptor {
     private static boolean jenkins(String name, Object receiver, Object[] args) {
         switch (receiver) {
             case PipelineScript:
-                return name in ['invokeMethod', 'evaluate', 'println', 'print', 'printf'] || (name == 'getProperty' && known(receiver, args))
+                return name in ['invokeMethod', 'evaluate', 'println', 'print', 'printf'] || (name == 'getProperty' && known(args))
             case EnvHandle: return name in ['getProperty', 'setProperty'] && !(args[0] in ['class', 'metaClass'])
             case BuildHandle: return name in OF_BUILD
         }
         return false
     }
 
-    private static boolean known(Object script, Object[] args) {
+    private static boolean known(Object[] args) {
         args.length == 1 && (args[0] in ['steps', 'env', 'currentBuild', 'params', 'scm', 'any', 'none'] || new EnvHandle().getProperty("${args[0]}") != null)
     }
 
     /** Groovy's own methods as the pipeline interpreter rewrites them count as the originals. */
     private static Class original(Class type) {
-        type in Continuable.categories ? Class.forName(type.name.replace('com.cloudbees.groovy.cps.Cps', 'org.codehaus.groovy.runtime.')) : type
+        type in Continuable.categories ? Gate.classLoader.loadClass(type.name.replace('com.cloudbees.groovy.cps.Cps', 'org.codehaus.groovy.runtime.')) : type
     }
 
     private static String plain(Class type, String name) {

@@ -157,7 +157,7 @@ abstract class Jenkins extends BasePipelineTest {
             env.within(pairs.collectEntries { String pair -> pair.split('=', 2) as List }, body)
         }
         publisher('withCredentials', [List, Closure]) { List bindings, Closure body ->
-            env.within(bindings.collectEntries { Map one -> one.findAll { it.key.toLowerCase().endsWith('variable') }.collectEntries { [(it.value): "${one.symbol} ${one.credentialsId}".toString()] } }, body)
+            env.within(bindings.collectEntries { bound((Map) it) }, body)
         }
         publisher('node', [String, Closure]) { String label, Closure body -> env.within([NODE_NAME: label ?: 'any', WORKSPACE_TMP: '/n@tmp'], body) }
         publisher('stage', [String, Closure]) { String name, Closure body -> env.within([STAGE_NAME: name], body) }
@@ -170,6 +170,12 @@ abstract class Jenkins extends BasePipelineTest {
             if (answer instanceof Throwable) { throw answer }
             answer
         }
+    }
+
+    /** The variables of a binding; each value says what it is. */
+    protected static Map bound(Map binding) {
+        binding.findAll { it.key.toLowerCase().endsWith('variable') }
+            .collectEntries { [(it.value): "${binding.symbol} ${binding.credentialsId}".toString()] }
     }
 
     private void publishers() {

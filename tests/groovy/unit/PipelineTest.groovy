@@ -165,7 +165,8 @@ class PipelineTest extends Jenkins {
     }
 
     @Test void all_wrong_arguments_are_named_and_nothing_runs() {
-        assert failure('modelPipeline', [tset: 1, enviroments: [], unstable: true]) == 'modelPipeline: there is no argument tset\n  there is no argument enviroments\n  there is no argument unstable\n' +
+        assert failure('modelPipeline', [tset: 1, enviroments: [], unstable: true]) ==
+            'modelPipeline: there is no argument tset\n  there is no argument enviroments\n  there is no argument unstable\n' +
             ALLOWED
         assert asked == []
     }

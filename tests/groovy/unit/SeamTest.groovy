@@ -137,9 +137,20 @@ class SeamTest extends Jenkins {
             String told = failure(name, [kubeconfig: 5, webhook: ' ', signingKey: true, unstable: 'yes', environment: 'test'])
             assert told == "$name: kubeconfig takes the ID of a credential, not 5\n  webhook takes the ID of a credential, not  \n" +
                 '  signingKey takes the ID of a credential, not true\n  unstable takes true or false, not yes\n' +
-                "  allowed: unstable, ${TABLE.keySet().join(', ')}"
+                "  allowed: ${own(name).join(', ')}, ${TABLE.keySet().join(', ')}"
         }
         assert asked == []
+    }
+
+    private static List own(String name) { (name in ['modelDeploy', 'modelRollback'] ? ['lock', 'milestone'] : []) + 'unstable' }
+
+    @Test void help_pages_name_every_argument_that_the_library_takes() {
+        (VERBS.keySet() + ['modelApprove', 'modelNotify', 'modelPipeline']).each { name ->
+            String told = name == 'modelNotify' ? step(name, [kubeconfig: 5]).summary : failure(name, [kubeconfig: 5])
+            List allowed = told.substring(told.indexOf('allowed: ') + 9).split(', ')
+            List pages = (new File(LIBRARY, "vars/${name}.txt").text =~ /(?m)^- ([\w, ]+?): /).collect { it[1].split(', ') as List }.flatten()
+            assert allowed - pages == []
+        }
     }
 
     @Test void a_long_value_is_cut_in_messages() {

@@ -104,6 +104,12 @@ class StepsTest extends Jenkins {
         assert asked[0].request == [environment: 'test']
     }
 
+    @Test void locks_and_milestones_of_the_wrong_kind_are_refused() {
+        assert failure('modelRollback', [environment: 'test', lock: 5, milestone: 'x']).startsWith(
+            'modelRollback: lock takes a text, not 5\n  milestone takes a number, not x\n  allowed: lock, milestone, unstable, ')
+        assert calls('lock') + calls('milestone') == []
+    }
+
     @Test void what_needs_a_plugin_says_which() {
         ['modelDeploy', 'modelRollback'].each { name ->
             missing('lock')
