@@ -55,7 +55,14 @@ def test_V1_level_of_each_artifact(name: str, version: str) -> None:
 
 
 def test_V1_base_image_is_a_patch() -> None:
-    assert after(identity(), identity(base_image=digest("image"))).version == "1.2.4"
+    found = after(identity(), identity(base_image=digest("image")))
+    assert (found.version, found.reasons) == ("1.2.4", [Reason(level="patch", text="base image changed")])
+
+
+def test_V1_an_artifact_that_nothing_is_known_of_is_not_known_to_be_harmless() -> None:
+    more = Identity(artifacts=identity().artifacts | {"tokenizer": digest("tokenizer")})
+    found = after(identity(), more)
+    assert (found.version, found.reasons) == ("1.3.0", [Reason(level="minor", text="tokenizer added")])
 
 
 OLD = {"inputs": [IMAGE], "outputs": [LABEL]}
@@ -105,6 +112,11 @@ def test_V1_a_person_may_raise_the_level_with_a_reason_that_is_recorded() -> Non
     found = after(identity(), identity(("model",)), at_least="major", at_least_reason="new product line")
     assert found.version == "2.0.0"
     assert found.reasons[0] == Reason(level="major", text="raised by a person: new product line")
+
+
+def test_V1_a_reason_that_is_no_unicode_can_be_recorded() -> None:
+    found = after(identity(), identity(("model",)), at_least="major", at_least_reason="new \udcff line")
+    assert found.reasons[0].text == "raised by a person: new ? line"
 
 
 def test_V1_a_person_can_not_lower_the_level() -> None:

@@ -12,7 +12,7 @@ from model_devops.errors import RefusedError, UnreachableError, UsageError
 from model_devops.versioning.bump import decide
 from model_devops.versioning.claim import Lost, Won, claim
 from model_devops.versioning.known import known
-from model_devops.versioning.tags import read_tags
+from model_devops.versioning.tags import known_tags, read_tags
 from repositories import digest, git, opened, record
 
 
@@ -68,6 +68,45 @@ def test_V3_lost_answer_is_found_again_by_its_claim_id(repo: Path, bare_remote: 
     assert isinstance(result, Won)
     assert git("rev-parse", "digits@v1.0.0", cwd=bare_remote) == result.tag.object
     assert git("rev-parse", "digits@v1.0.0", cwd=repo) == result.tag.object
+
+
+#: An ssh that reaches this machine, and loses the first answer to each question of who won.
+FORGETFUL_SSH = """\
+#!/bin/sh
+for command; do :; done
+case "$command" in
+*upload-pack*) if [ ! -e "$0.asked" ]; then touch "$0.asked"; exit 1; fi;;
+esac
+eval "$command"
+"""
+
+
+def test_V3_who_won_is_asked_again_where_no_answer_comes(
+    repo: Path, bare_remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook(bare_remote, "reference-transaction", '[ "$1" = committed ] && kill -9 $PPID; exit 0')
+    (tmp_path / "ssh").write_text(FORGETFUL_SSH)
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(tmp_path / "ssh"))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    git("remote", "set-url", "origin", f"ssh://somebody@127.0.0.1{bare_remote}", cwd=repo)
+    assert isinstance(claim_in(repo), Won)
+    assert (tmp_path / "ssh.asked").exists()
+
+
+def test_V3_a_tag_that_only_this_clone_has_is_no_winner(repo: Path, bare_remote: Path) -> None:
+    hook(bare_remote, "pre-receive", "exit 1")
+    git("tag", "digits@v1.0.0", cwd=repo)
+    with pytest.raises(RefusedError) as caught:
+        claim_in(repo)
+    assert caught.value.kind == "push-refused"
+
+
+def test_V3_what_was_claimed_is_known_to_be_on_the_remote_without_asking(repo: Path, bare_remote: Path) -> None:
+    won = claim_in(repo)
+    assert isinstance(won, Won)
+    assert known_tags(opened(repo), "digits") == [won.tag]
+    assert won.tag.remote
 
 
 def test_V3_push_that_died_before_it_arrived_is_unreachable_and_no_loss(repo: Path, bare_remote: Path) -> None:
