@@ -55,9 +55,9 @@ def _normalise(wheel: Path) -> None:
     """Sort the entries, fix times and modes, store them as they are. RECORD stays true: it speaks of contents."""
     with zipfile.ZipFile(wheel) as archive:
         entries = {name: archive.read(name) for name in sorted(archive.namelist())}
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(wheel, "w") as archive:
         for name, data in entries.items():
-            entry = zipfile.ZipInfo(name)  # 1980-01-01
+            entry = zipfile.ZipInfo(name)  # of 1980-01-01, not compressed
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
             archive.writestr(entry, data)
 

@@ -23,8 +23,8 @@ class Index:
         self.password = password
         self.changed = changed
         self.url = ""
-        #: While it is set, the next request for a file waits; `arrived` tells of it.
-        self.stall = threading.Event()
+        #: The next request for a file of this package waits until `go_on`; `arrived` tells of it.
+        self.stall = ""
         self.arrived = threading.Event()
         self.go_on = threading.Event()
 
@@ -38,8 +38,8 @@ class Index:
         kind, _, name = path.strip("/").partition("/")
         if kind == "simple":
             return 200, "".join(f'<a href="/files/{file}">{file}</a>' for file in self._of(name)).encode()
-        if self.stall.is_set():
-            self.stall.clear()
+        if self.stall and name.startswith(self.stall):
+            self.stall = ""
             self.arrived.set()
             self.go_on.wait(100)
         data = self.files[name].read_bytes()

@@ -129,8 +129,8 @@ def test_python_that_cannot_make_environments(agent: Agent, tmp_path: Path) -> N
     refused(agent, end, 2, str(python), "no ensurepip", "apt-get install python3-venv", "MODEL_DEVOPS_PYTHON")
 
 
-@pytest.mark.parametrize("size", ["64k", "12m"])
-def test_full_disk(agent: Agent, size: str) -> None:
-    """Full before and while packages are put there; the rest of the space is free again afterwards."""
-    full = in_namespace(f"mount -t tmpfs -o size={size} none '{agent.home}'")
+@pytest.mark.parametrize("limit", ["nr_inodes=5", "size=64k", "size=12m"])
+def test_full_disk(agent: Agent, limit: str) -> None:
+    """Full before anything is made, while pip is put there, and while packages are."""
+    full = in_namespace(f"mount -t tmpfs -o {limit} none '{agent.home}'")
     refused(agent, agent.run(before=full), 8, "the disk is full", "free some space")

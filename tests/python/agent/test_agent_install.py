@@ -102,7 +102,7 @@ def test_two_builds_at_once_install_once(agent: Agent) -> None:
 
 def test_who_waits_for_the_lock_says_so_and_takes_what_was_made(agent: Agent) -> None:
     with instead_of_folder(agent) as index:
-        index.stall.set()
+        index.stall = "pip"  # the last that is asked for
         first = agent.prepare()
         maker = agent.start(first, "schema")
         assert index.arrived.wait(60)
@@ -148,32 +148,32 @@ def written(folder: Path) -> dict[Path, tuple[int, int]]:
 
 
 def test_orphan_of_a_killed_build_does_not_reach_what_the_next_one_makes(agent: Agent) -> None:
-    """Only the build is killed; its pip lives on and writes while, and after, another one makes the environment."""
-    with instead_of_folder(agent) as index:
-        index.stall.set()
-        call = agent.prepare()
-        process = agent.start(call, "schema")
-        assert index.arrived.wait(60)
-        [orphan] = psutil.Process(process.pid).children()
-        process.kill()
-        agent.finish(call, process)
-        done_well(agent)
-        [link] = agent.whole()
-        before = written(link)
-        index.go_on.set()
-        orphan.wait(60)
+    """Only the build is killed; its pip, stopped amid its work, goes on when another build has made the environment."""
+    call = agent.prepare()
+    process = agent.start(call, "schema")
+    until(partial(came_to, agent, "lib/*/site-packages/msgspec-*", process), 60)
+    [orphan] = psutil.Process(process.pid).children()
+    orphan.suspend()
+    process.kill()
+    agent.finish(call, process)
+    done_well(agent)
+    [link] = agent.whole()
+    before = written(link)
+    orphan.resume()
+    until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, 60)
     assert written(link) == before
     done_well(agent, brings=False)
 
 
 def test_terminated_while_installing_leaves_nothing_and_says_so(agent: Agent) -> None:
     with instead_of_folder(agent) as index:
-        index.stall.set()
+        index.stall = "pip"  # the last that is asked for
         call = agent.prepare()
         process = agent.start(call, "schema")
         assert index.arrived.wait(60)
         [child] = psutil.Process(process.pid).children()
-        process.terminate()
+        while process.poll() is None:  # a second signal does not disturb the clean-up
+            process.terminate()
         end = agent.finish(call, process)
     assert (end.code, end.error["kind"]) == (143, "agent")
     assert "signal 15" in end.error["message"]

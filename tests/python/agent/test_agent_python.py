@@ -9,7 +9,15 @@ import pytest
 
 from agents import BASE, Agent, partial_python
 
-FAKE = "#!/bin/sh\necho {version}\nexit 1\n"
+
+def old_python(version: str) -> str:
+    """A script that answers as a Python of this version: what it is asked with -E -S -c runs, and finds it."""
+    found = f"({version.replace('.', ', ')}, 'final', 0)"
+    return (
+        f"""#!/bin/sh\nshift 3\nexec '{BASE}' -c "import sys; sys.version_info = {found}; exec(sys.argv[1])" "$1"\n"""
+    )
+
+
 SHELLS = [
     [str(found), *words]
     for name, *words in (["sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"])
@@ -42,7 +50,7 @@ def test_python_absent(make_agent: Callable[..., Agent], shell: list[str]) -> No
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: Path(shell[0]).name)
 def test_what_was_found_is_named_with_its_version(make_agent: Callable[..., Agent], shell: list[str]) -> None:
-    old = {"python3": FAKE.format(version="3.8.10"), "python": FAKE.format(version="2.7.18")}
+    old = {"python3": old_python("3.8.10"), "python": old_python("2.7.18")}
     agent = make_agent(**old, **{"python3.12": "#!/bin/sh\necho not found >&2\nexit 127\n"})
     path = agent.variables["PATH"]
     found = f"{path}/python3 (3.8.10), {path}/python3.12 (does not start), {path}/python (2.7.18)"
@@ -65,7 +73,7 @@ def test_agent_without_a_name_is_told_by_its_host(make_agent: Callable[..., Agen
 @pytest.mark.parametrize("name", ["python3", "python3.14", "python3.10", "python"])
 def test_first_python_that_will_do_is_taken(make_agent: Callable[..., Agent], name: str, cli: Path) -> None:
     """An old one before it is passed over."""
-    old = {} if name == "python3" else {"python3": FAKE.format(version="3.9.2")}
+    old = {} if name == "python3" else {"python3": old_python("3.9.2")}
     agent = make_agent(**old, **{name: BASE}, model_devops=cli / "bin" / "model-devops")
     done = agent.run(brings=False)
     assert (done.code, done.err) == (0, "")
@@ -74,7 +82,7 @@ def test_first_python_that_will_do_is_taken(make_agent: Callable[..., Agent], na
 def test_named_python_alone_counts(agent: Agent, tmp_path: Path) -> None:
     """There is a good one on PATH, but it was not meant."""
     old = tmp_path / "old python"
-    old.write_text(FAKE.format(version="3.9.2"))
+    old.write_text(old_python("3.9.2"))
     old.chmod(0o755)
     assert told(agent, MODEL_DEVOPS_PYTHON=str(old)).endswith(f"found: {old} (3.9.2)")
     message = told(agent, MODEL_DEVOPS_PYTHON="/no where/python3")
