@@ -17,7 +17,7 @@ from model_devops.cli.seam import Result
 @release_option
 def command(file: Path, store: str | None, release: str | None) -> Result:
     """Runtime."""
-    from model_devops.errors import RefusedError
+    from model_devops.building.choose import choose
     from model_devops.project import open_project
     from model_devops.runtime.environment import for_release
     from model_devops.runtime.project import for_project
@@ -27,14 +27,7 @@ def command(file: Path, store: str | None, release: str | None) -> Result:
         found = for_project(project)
         venv, differences = found.venv, found.differences
     else:
-        stored = project.store.find(release)
-        if stored is None:
-            raise RefusedError(
-                f"the store {project.store.location} has no release {release}",
-                kind="not-in-store",
-                hint="`model-devops release list` shows what it has; name another store with --store",
-            )
-        venv, differences = for_release(project.store, stored), []
+        venv, differences = for_release(project.store, choose(project, release)), []
     for difference in differences:
         output.warn(f"runtime as it is here: {difference}")
     if venv is None:

@@ -71,6 +71,13 @@ def test_every_half_and_every_bfloat_is_judged_as_numpy_judges_it(tmp_path):
             assert bool(check_safetensors(path)) is expected, (bits, dtype)
 
 
+@pytest.mark.parametrize("bad", [complex(np.inf, 1), complex(1, -np.inf), complex(np.nan, 1), complex(1, np.nan)])
+def test_both_parts_of_a_complex_number_are_looked_at(tmp_path, bad):
+    for value, expected in ((bad, True), (complex(np.finfo("f4").max, np.finfo("f4").tiny), False)):
+        data = np.array([1, value], "c8").tobytes()
+        assert bool(check_safetensors(tensors(tmp_path, {"a": entry("C64", [2], [0, 16])}, data))) is expected
+
+
 @pytest.mark.parametrize(
     ("dtype", "bad", "good"),
     [

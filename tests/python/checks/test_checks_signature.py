@@ -55,6 +55,16 @@ def test_V2_onnx_inputs_and_outputs_without_initializers(tmp_path):
     assert found == signature([tensor(shape=["batch", 4])], [tensor("y", shape=[-1, 2])])
 
 
+def test_V2_every_dtype_of_onnx_has_the_name_that_onnx_and_numpy_give_it(tmp_path):
+    for number, name in ours.DTYPES.items():
+        x = helper.make_tensor_value_info("x", number, [1])
+        graph = helper.make_graph([helper.make_node("Identity", ["x"], ["x"])], "g", [x], [x])
+        data = helper.make_model(graph).SerializeToString()
+        assert find_signature(NOTHING, put(tmp_path, **{"m.onnx": data}))["inputs"] == [tensor("x", name, [1])]
+        theirs = TensorProto.DataType.Name(number).lower().replace("double", "float64")
+        assert name == {"float": "float32"}.get(theirs, theirs)
+
+
 def test_V2_declared_goes_before_onnx_and_onnx_before_safetensors(tmp_path):
     text = json.dumps(signature([tensor("from-safetensors")], []))
     save_file({"a": np.ones(1, "f4")}, tmp_path / "a.safetensors", {"signature": text})

@@ -82,7 +82,7 @@ def test_unreadable_request_is_a_usage_error_with_a_result(text, tmp_path, capsy
     assert "Traceback" not in capsys.readouterr().err
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(),

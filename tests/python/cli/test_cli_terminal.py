@@ -115,3 +115,12 @@ def test_short_work_shows_no_bar(capsys: pytest.CaptureFixture[str], monkeypatch
     with output.bar("hashing", 10) as advance:
         advance(5)
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_written_to_a_file_has_no_colour_though_the_rest_is_on_a_terminal(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "model_devops", "bild"]
+    done = subprocess.run(command, cwd=folder, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(theirs)
+    os.close(ours)
+    assert "\x1b" not in done.stderr

@@ -50,7 +50,7 @@ GOOD: dict[str, Any] = {
     },
 }
 GOOD_TEXT = yaml.safe_dump(GOOD, sort_keys=False)
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = [
     "on",

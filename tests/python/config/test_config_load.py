@@ -283,3 +283,7 @@ def test_a_value_that_is_not_there_has_the_place_of_what_would_hold_it() -> None
     assert loaded.where("serve", "digest") == ("main:model.yaml", 3, 1)
     assert loaded.where("test", "run", 0) == ("main:model.yaml", 1, 1)
     assert loaded.problem("is wrong", "serve", "command").message == "serve.command: is wrong"
+
+
+def test_a_control_character_is_told_in_few_words() -> None:
+    assert only("name: a\x01b\n").message == "is no YAML: control characters are not allowed"

@@ -195,3 +195,18 @@ def test_C2_a_hundred_thousand_files_take_seconds(tmp_path):
         started = time.process_time()
         assert len(names(folder, "model")) == 100_000
         assert time.process_time() - started < 10
+
+
+def test_C2_a_folder_that_can_not_be_read_is_named(tmp_path, monkeypatch):
+    put(tmp_path, "model/w", "model/closed/w")
+    scan = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)  # the superuser, as whom tests may run, reads all
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(UsageError) as caught:
+        collect(tmp_path, ["model/"], [], "model")
+    assert [problem.message for problem in caught.value.problems] == ["model/closed can't be read: Permission denied"]

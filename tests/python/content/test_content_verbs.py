@@ -26,7 +26,9 @@ def test_hash_without_arguments_hashes_every_artifact_and_names_all_that_is_wron
     found = mini.run("hash")
     assert found["code"] == 2
     assert [message.split(":")[0] for message in problems(found)] == ["model", "params"]
-    assert mini.run("hash", "no-such-thing")["code"] == 2
+    absent = mini.run("hash", "no-such-thing")
+    assert (absent["code"], problems(absent)) == (2, ["there is no no-such-thing"])
+    assert absent["error"]["problems"][0]["allowed"] == ["model", "dataset", "code", "params"]
 
 
 def test_hash_works_on_a_folder_without_model_yaml(mini):
@@ -55,6 +57,9 @@ def test_files_list_is_what_sha256sum_checks_and_verify_takes(mini, tmp_path):
     found = mini.run("verify", "data", "--against", str(listed))
     assert (found["code"], found["error"]["kind"]) == (4, "differs")
     assert problems(found) == ["changed: rows.csv", "added: new"]
+    assert "No such file" in mini.run("verify", "data", "--against", str(tmp_path / "none"))["err"]
+    listed.write_bytes(b"\xff\xfe")
+    assert "it is no UTF-8 text" in mini.run("verify", "data", "--against", str(listed))["err"]
     listed.write_text("nonsense\n" + shown + shown)
     assert mini.run("verify", "data", "--against", str(listed))["error"]["kind"] == "digest-list"
 

@@ -179,7 +179,7 @@ def test_no_message_makes_reading_it_fail(text: str | bytes) -> None:
 NAMES = st.from_regex(r"(digits|other)?[@#]?v?[0-9.a-z+\-éß]{0,24}", fullmatch=True)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(NAMES, st.binary(max_size=60)), max_size=12))
 def test_no_tags_of_others_make_reading_fail(repo: Path, others: list[tuple[str, bytes]]) -> None:
     found = opened(repo)
