@@ -122,6 +122,30 @@ def test_B9_a_later_step_takes_what_this_build_url_built(mini):
     assert tested["release"]["version"] == "1.0.0", tested["err"]
 
 
+def test_B9_a_restarted_build_takes_what_the_first_one_built(mini):
+    jenkins = {"JENKINS_URL": "http://ci/", "BRANCH_NAME": "main"}
+    for number, seed in ((1, 2), (2, 3)):
+        mini.build("--param", f"seed={seed}", **jenkins, BUILD_URL=f"http://ci/job/{number}/")
+    restarted = {**jenkins, "BUILD_URL": "http://ci/job/3/", "MODEL_DEVOPS_RESTARTED_FROM": "http://ci/job/1/"}
+    tested = mini.run("test", **restarted)
+    assert tested["release"]["version"] == "1.0.0", tested["err"]
+
+
+def test_B9_what_this_build_url_built_from_another_commit_is_not_taken(mini):
+    jenkins = {"JENKINS_URL": "http://ci/", "BUILD_URL": "http://ci/job/1/", "BRANCH_NAME": "main"}
+    mini.build(**jenkins)
+    mini.commit("nothing that matters")
+    refused = mini.run("test", **jenkins)
+    assert (refused["code"], refused["error"]["kind"]) == (4, "nothing-built")
+
+
+def test_B9_two_builds_of_one_release_are_not_several(mini):
+    mini.build()
+    assert mini.build()["new"] is False
+    tested = mini.run("test")
+    assert tested["release"]["version"] == "1.0.0", tested["err"]
+
+
 def test_B8_detached_head_without_remote_makes_a_prerelease_once(mini):
     mini.git("checkout", "-q", "--detach")
     first, second = mini.build(), mini.build()

@@ -342,3 +342,26 @@ def test_B8_offline_a_branch_is_built_and_only_claiming_needs_the_remote(mini, r
     mini.git("checkout", "-q", "main")
     assert mini.build("--param", "seed=9")["code"] == 8
     assert mini.git("status", "--porcelain") == "", "parameters are put back"
+
+
+def model_yaml(mini: Mini, more: str) -> str:
+    return (mini.folder / "model.yaml").read_text() + more
+
+
+def test_P1_the_release_branch_is_what_the_default_branch_says_not_what_is_built(mini, remote):
+    mini.git("checkout", "-q", "-b", "mine")
+    mini.commit(**{"model.yaml": model_yaml(mini, "release_branch: mine\n")})
+    mini.git("push", "-q", "origin", "mine")
+    assert "-mine-" in ok(mini.build())["version"], "who builds can't say that he may"
+    mini.git("checkout", "-q", "main")
+    push(mini, **{"model.yaml": model_yaml(mini, "release_branch: stable\n")})
+    mini.git("push", "-q", "origin", "main~1:refs/heads/stable")
+    assert "-main-" in ok(mini.build())["version"]
+    mini.git("push", "-q", "origin", "main:stable")
+    assert ok(mini.build())["version"] == "1.0.0"
+
+
+def test_P1_what_another_model_at_this_path_says_of_its_release_branch_is_nothing_to_us(mini, remote, tmp_path):
+    old = clone(remote, tmp_path / "old")
+    push(mini, **{"model.yaml": model_yaml(mini, "release_branch: nowhere\n").replace("name: mini", "name: other")})
+    assert ok(old.build())["version"] == "1.0.0"

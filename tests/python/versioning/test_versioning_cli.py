@@ -24,6 +24,8 @@ def test_next_runs_and_claims_nothing(mini: Mini) -> None:
 def test_B8_next_on_a_branch_is_a_pre_release(mini: Mini, remote: Path) -> None:
     mini.build()
     mini.git("checkout", "-q", "-b", "feature/x")
+    mini.commit("nothing that matters")
+    assert mini.run("version", "next")["version"].startswith("1.0.1-feature-x-"), "also where a final one stands for it"
     mini.commit(**{"params.yaml": "seed: 2\n"})
     expected, built = mini.run("version", "next"), mini.build()
     assert not expected["claims"]
@@ -39,6 +41,17 @@ def test_B7_next_on_a_late_commit_is_superseded(mini: Mini, remote: Path) -> Non
     mini.git("checkout", "-q", "HEAD~1")
     found = mini.run("version", "next")
     assert (found["code"], found["error"]["kind"]) == (4, "superseded")
+
+
+def test_B7_next_on_an_old_commit_is_the_release_that_was_built_from_it(mini: Mini) -> None:
+    old = mini.git("rev-parse", "HEAD")
+    mini.build()
+    mini.commit(**{"params.yaml": "seed: 2\n"})
+    mini.build()
+    mini.run("test")
+    mini.git("checkout", "-q", "-B", "main", old)
+    found = mini.run("version", "next")
+    assert (found["version"], found["new"], found["base"]) == ("1.0.0", False, "1.0.1")
 
 
 def test_show_names_what_the_commit_was_built_as(mini: Mini) -> None:

@@ -47,6 +47,7 @@ def test_subject_is_one_readable_line(repo: Path) -> None:
     claimed(repo, "1.0.0", reasons=[Reason(level="minor", text="a\nb\0c \u2028" + "x" * 300)])
     subject = git("for-each-ref", "--format=%(subject)", "refs/tags", cwd=repo)
     assert subject.startswith("digits 1.0.0: a b c ")
+    assert len(subject) <= 200
     assert tags(repo)[0].record is not None
 
 
