@@ -82,7 +82,8 @@ def list_(file: Path, store: str | None, prereleases: bool) -> Result:
         found = [one.record for one in project.store.releases() if one.record.is_prerelease]
         rows += [_row(record.version, record, "pre-release") for record in reversed(found)]
     if rows:
-        output.table([list(row.values()) for row in rows], ["VERSION", "COMMIT", "BUILT", "STATE", "WHY"])
+        shown = [row | {"time": row["time"][:19].replace("T", " ")} for row in rows]
+        output.table([list(row.values()) for row in shown], ["version", "commit", "built", "state", "why"])
     else:
         output.say(f"{project.model.name} has no version yet")
     return Result(f"{project.model.name}: {len(rows)} version(s), highest {known.highest or 'none'}", versions=rows)
@@ -103,7 +104,7 @@ def explain(file: Path, store: str | None, version: str) -> Result:
     _say_reasons(record.reasons)
     changes = _changes(base, record)
     if changes:
-        output.table([list(change.values()) for change in changes], ["ARTIFACT", "BEFORE", "NOW"])
+        output.table([list(change.values()) for change in changes], ["artifact", "before", "now"])
     reasons = msgspec.to_builtins(record.reasons)
     return Result(f"{record.name} {version}: {_because(record)}", base=record.base, reasons=reasons, changes=changes)
 
