@@ -110,7 +110,7 @@ abstract class Jenkins extends BasePipelineTest {
         publisher('error', [String]) { throw new AbortException(it) }
         publisher('unstable', [String]) { String text -> currentBuild.result = 'UNSTABLE'; said << text; null }
         publisher('isUnix', []) { -> unix }
-        publisher('pwd', [Map]) { assert it == [tmp: true]; '/w@tmp' }
+        publisher('pwd', [Map]) { assert it == [tmp: true]; '/w/dir@tmp' }
         publisher('checkout', [Map]) { [:] }
     }
 

@@ -39,7 +39,7 @@ class SeamTest extends Jenkins {
         env.build.remove('WORKSPACE_TMP')
         answer('check', 0)
         step('modelCheck')
-        assert asked[0].folder.startsWith('/w@tmp/model-devops/')
+        assert asked[0].folder.startsWith('/w/dir@tmp/model-devops/')
         assert calls('pwd') == [[tmp: true]]
     }
 
