@@ -1,0 +1,166 @@
+"""What a build takes from the store and what not: bytes that are gone, other branches' work, --force (B4–B8)."""
+
+from pathlib import Path
+
+import pytest
+
+from mini_project import Mini
+from model_devops.release.layout import LayoutStore
+
+
+def ok(result: dict) -> dict:
+    assert result["code"] == 0, result["err"]
+    return result
+
+
+def store_of(home: Path) -> LayoutStore:
+    return LayoutStore(next(home.glob("stores/*/mini")))
+
+
+def lose_model(home: Path, version: str) -> None:
+    """Remove the weights of a release from the store, as a clean-up by hand would."""
+    store = store_of(home)
+    stored = store.find(version)
+    for sha256, _ in store.files(stored, "model").values():
+        (store.folder / "blobs" / "sha256" / sha256).unlink()
+
+
+def whole(home: Path) -> None:
+    store = store_of(home)
+    assert [line for stored in store.releases() for line in store.verify(stored)] == []
+
+
+def other_test_command(mini: Mini) -> None:
+    text = (mini.folder / "model.yaml").read_text().replace("evaluate.py]\n  gates", "evaluate.py -v]\n  gates")
+    mini.commit(**{"model.yaml": text})
+
+
+def test_B4_a_release_whose_bytes_are_gone_is_built_again_and_is_whole_again(mini, home):
+    first = ok(mini.build())
+    lose_model(home, "1.0.0")
+    again = ok(mini.build())
+    assert (again["version"], again["new"], again["trained"]) == ("1.0.0", False, True)
+    assert again["digest"] == first["digest"]
+    whole(home)
+
+
+def test_B5_training_whose_model_is_out_of_reach_is_done_again_and_said(mini, home):
+    ok(mini.build())
+    lose_model(home, "1.0.0")
+    other_test_command(mini)
+    built = ok(mini.build())
+    assert (built["version"], built["trained"]) == ("1.1.0", True)
+    assert any("out of reach: training again" in warning for warning in built["warnings"])
+    whole(home)
+
+
+def test_B8_a_pre_release_whose_bytes_are_gone_is_built_again(mini, home):
+    first = ok(mini.build("--prerelease"))
+    lose_model(home, first["version"])
+    again = ok(mini.build("--prerelease"))
+    assert (again["version"], again["trained"]) == (first["version"], True)
+    whole(home)
+
+
+def test_B5_skipped_training_is_said_and_moving_the_model_trains_again(mini):
+    ok(mini.build())
+    other_test_command(mini)
+    assert any("training skipped: same inputs as 1.0.0" in warning for warning in ok(mini.build())["warnings"])
+    text = (mini.folder / "model.yaml").read_text().replace("model: model/", "model: weights/model/")
+    train = (mini.folder / "train.py").read_text().replace('"model', '"weights/model')
+    train = train.replace("mkdir(exist_ok", "mkdir(parents=True, exist_ok")
+    mini.commit(**{"model.yaml": text, "train.py": train, ".gitignore": "weights/\ntrained.log\nmetrics.json\n"})
+    assert ok(mini.build())["trained"]
+
+
+def test_B5_another_train_command_trains_again(mini):
+    ok(mini.build())
+    text = (mini.folder / "model.yaml").read_text().replace("train.py\ntest", "train.py --again\ntest")
+    mini.commit(**{"model.yaml": text})
+    built = ok(mini.build())
+    assert (built["trained"], mini.trainings) == (True, 2)
+
+
+def test_B4_force_trains_anew_and_the_same_bytes_are_the_same_release(mini):
+    ok(mini.build())
+    again = ok(mini.build("--force"))
+    assert (again["version"], again["new"], again["trained"]) == ("1.0.0", False, True)
+    other_test_command(mini)
+    assert ok(mini.build("--force"))["trained"], "equal training is no reason to skip it either"
+
+
+def test_B8_force_trains_a_pre_release_anew_and_its_name_stays(mini):
+    first = ok(mini.build("--prerelease"))
+    ok(mini.build())
+    mini.commit("nothing that matters")
+    again = ok(mini.build("--prerelease", "--force"))
+    assert (again["version"], again["new"], again["trained"]) == (first["version"], False, True)
+
+
+def test_B8_two_branches_have_pre_releases_of_their_own(mini, remote):
+    versions = []
+    for name in ("one", "two"):
+        mini.git("checkout", "-q", "-b", name)
+        mini.commit("nothing that matters")
+        versions.append(ok(mini.build())["version"])
+    assert ["-one-" in versions[0], "-two-" in versions[1]] == [True, True]
+
+
+def test_B7_of_several_releases_of_an_old_commit_the_highest_is_returned(mini):
+    old = mini.git("rev-parse", "HEAD")
+    for seed in (2, 3):
+        ok(mini.build("--param", f"seed={seed}"))
+    mini.commit(**{"params.yaml": "seed: 7\n"})
+    ok(mini.build())
+    mini.git("checkout", "-q", "-B", "main", old)
+    assert ok(mini.build())["version"] == "1.0.1"
+
+
+def test_B6_an_ignored_file_of_the_code_is_named(mini):
+    text = (
+        (mini.folder / "model.yaml").read_text().replace("[train.py, evaluate.py]", "[train.py, evaluate.py, own.py]")
+    )
+    mini.commit(**{"model.yaml": text, ".gitignore": "model/\ntrained.log\nmetrics.json\nown.py\n"})
+    (mini.folder / "own.py").write_text("# mine\n")
+    built = ok(mini.build())
+    assert [warning for warning in built["warnings"] if "own.py is ignored by git" in warning]
+
+
+def test_B6_an_untracked_file_of_the_code_is_refused(mini):
+    text = (mini.folder / "model.yaml").read_text().replace("[train.py, evaluate.py]", '["*.py"]')
+    mini.commit(**{"model.yaml": text})
+    (mini.folder / "own.py").write_text("# mine\n")
+    refused = mini.build()
+    assert (refused["code"], refused["error"]["kind"]) == (4, "dirty")
+    assert [(item["file"], item["hint"]) for item in refused["error"]["problems"]] == [("own.py", "git add own.py")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "pairs", "expected"),
+    [
+        ("params.yaml", "b: 1\na: {x: 1}\n", ["a.x=2", "b=two"], "a:\n  x: 2\nb: two\n"),
+        ("params.yaml", "a.x: 1\na: {x: 1}\n", ["a.x=2"], "a:\n  x: 1\na.x: 2\n"),
+        ("params.yaml", "day: 1\n", ["day=2026-01-01"], "day: '2026-01-01'\n"),
+        ("params.json", '{"b": 1, "a": "ü"}', ["b=[1, null]"], '{\n  "a": "ü",\n  "b": [\n    1,\n    null\n  ]\n}\n'),
+    ],
+)
+def test_B11_values_are_set_where_they_are_and_names_are_sorted(tmp_path, name, content, pairs, expected):
+    from model_devops.building.params import parse, rewrite
+
+    assert rewrite(content.encode(), parse(tuple(pairs)), tmp_path / name).decode() == expected
+
+
+@pytest.mark.parametrize("text", ["- 1\n", "a: [\n"])
+def test_B11_a_params_file_without_names_is_a_usage_error(mini, text):
+    mini.commit(**{"params.yaml": text})
+    refused = mini.build("--param", "a=1")
+    assert refused["code"] == 2, refused["err"]
+    assert "params.yaml" in refused["error"]["message"]
+    assert (mini.folder / "params.yaml").read_text() == text
+
+
+@pytest.mark.parametrize("pair", ["=1", "seed"])
+def test_B11_what_is_no_pair_is_a_usage_error(mini, pair):
+    refused = mini.build("--param", pair)
+    assert (refused["code"], len(refused["error"]["problems"])) == (2, 1)
+    assert "NAME=VALUE" in refused["error"]["problems"][0]["message"]
