@@ -54,7 +54,7 @@ def blocked(revisions: Sequence[Revision], place: Place | None) -> dict[str, Rev
     """
     lifted: dict[str, int] = {}
     for note in place.notes if place else []:
-        if note.action == "unblock" and note.release:
+        if note.release:  # an `unblock` has one, an `adopt` none
             lifted[note.release] = max(note.revision, lifted.get(note.release, 0))
     return {
         item.replaces: item

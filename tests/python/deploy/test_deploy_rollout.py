@@ -1,5 +1,6 @@
 """Rolling out by the real command: proof, early failure, restore, order, lock (D1–D5, D7, D10, D11)."""
 
+import getpass
 import os
 import socket
 import subprocess
@@ -27,6 +28,8 @@ def test_D10_deploy_proves_that_the_released_bytes_are_served(served):
     assert served.get("/model")["digest"] == result["release"]["artifacts"]["model"]
     assert result["revision"]["proof"] == ["measured", "reported"]
     assert (result["revision"]["version"], result["revision"]["status"]) == (version, "verified")
+    assert "downtime" not in result["revision"], "nothing ran that could have been down"
+    assert (result["revision"]["reason"], result["revision"]["by"]) == ("first", getpass.getuser())
     copy = served.state() / "files" / "1"
     assert model_digest.digest(str(copy / "model")) == result["release"]["artifacts"]["model"]
     assert not (copy / "data").exists()
