@@ -59,9 +59,7 @@ def measure(
         if here.release.digest not in done:
             done[here.release.digest] = _values(project, subject, here.release)
         metrics, message = done[here.release.digest]
-        found[name] = Baseline(
-            name, metrics, here.release.version, here.release.digest, None if metrics else NOT_COMPARABLE, message
-        )
+        found[name] = Baseline(name, metrics, here.release.version, here.release.digest, message=message)
     return found
 
 

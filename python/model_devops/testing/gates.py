@@ -31,7 +31,7 @@ class Baseline:
     release: str | None = None
     """Release digest."""
     missing: str | None = None
-    """`no-baseline` where the environment never had a release, or `not-comparable`."""
+    """`no-baseline` where the environment never had a release; without metrics else it is `not-comparable`."""
     message: str = ""
     """Why nothing can be compared, or where the values come from."""
 

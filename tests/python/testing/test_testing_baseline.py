@@ -149,6 +149,24 @@ def test_T4_a_missed_gate_cannot_be_accepted(at: Mini):
     assert "can't be accepted" in (caught.value.hint or "")
 
 
+def test_T1_metrics_that_lie_among_the_baselines_files_are_none_that_its_run_wrote(at: Mini):
+    silent = "import struct; struct.unpack('<2f', open('model/weights.safetensors', 'rb').read()[-8:])\n"
+    text = (at.folder / "model.yaml").read_text()
+    old = text.replace("lib.py]", "lib.py, metrics.json]").replace("  baseline:", "  metrics: other.json\n  baseline:")
+    at.commit(
+        **{"model.yaml": old, ".gitignore": "model/\n", "metrics.json": '{"accuracy": 0.8}', "evaluate.py": silent}
+    )
+    assert at.build()["code"] == 0
+    baseline = project(at).store.releases()[-1]
+    at.git("rm", "-q", "metrics.json")
+    new = change(at, seed=9, test_code="lib.py", evaluate=EVALUATE)
+    with pytest.raises(FailedError) as caught:
+        measure(at, new, baseline)
+    (gate,) = caught.value.details["gates"]
+    assert gate.status == "not-comparable"
+    assert "the run wrote no metrics.json" in gate.message
+
+
 def test_T4_a_baseline_whose_bytes_are_gone_is_not_comparable(at: Mini, home: Path):
     old = first(at)
     new = change(at, seed=9)
@@ -260,6 +278,14 @@ def test_T3_without_target_and_evidence_none_needs_a_store_that_knows_all_tags(
         index.parent.rename(index.parent.with_name("moved"))
     found = asked(at, monkeypatch, gone)
     assert (found.state, "1.0.0" in found.message) == ("unknown", True)
+
+
+def test_T3_without_target_and_remote_nobody_knows_that_nothing_runs(at: Mini, monkeypatch: pytest.MonkeyPatch):
+    gone = UnreachableError("no answer")
+    at.git("remote", "add", "origin", str(at.folder.parent / "gone.git"))
+    found = asked(at, monkeypatch, gone)
+    assert found.state == "unknown"
+    assert "it is not known what runs in production (production did not answer: no answer)" in found.message
 
 
 def test_T3_the_real_target_of_an_environment_without_a_rollout_says_none(at: Mini):
