@@ -189,6 +189,17 @@ def test_garbled_statements_are_kept_out_and_reported(store: LayoutStore, put: P
     assert len(store.problems()) == 1
 
 
+def test_a_manifest_that_is_no_json_is_reported_and_kept_out(store: LayoutStore, put: Put) -> None:
+    release = put().digest
+    digest = store.blobs.put(b"{")
+    index = json.loads((store.folder / "index.json").read_text())
+    index["manifests"].append({"mediaType": "x", "artifactType": statements.IN_TOTO, "digest": digest, "size": 1})
+    (store.folder / "index.json").write_text(json.dumps(index))
+    assert [item.kind for item in store.evidence(release)] == ["built"]
+    (problem,) = store.problems()
+    assert digest in problem
+
+
 def test_statements_are_found_without_their_tags(store: LayoutStore, put: Put) -> None:
     release = put().digest
     attach(store, release, statements.dumps(BODY["revoked"], release, "x"))

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -266,6 +267,7 @@ def test_an_export_is_a_store_of_its_own_with_the_evidence(put: Put, store: Layo
     put("1.0.1")
     store.export(stored, tmp_path / "export")
     exported = LayoutStore(tmp_path / "export")
+    assert stat.S_IMODE((tmp_path / "export").stat().st_mode) == 0o755, "others may read it"
     assert [release.version for release in exported.releases()] == ["1.0.0"]
     assert exported.evidence() == store.evidence(stored.digest)
     assert exported.verify(stored) == exported.problems() == []

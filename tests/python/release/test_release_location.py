@@ -96,6 +96,15 @@ def test_S1_another_remote_gets_a_copy_because_other_clones_may_use_the_first(re
     assert versions(opened(repo)) == versions(old) == ["1.0.0"]
 
 
+def test_S1_the_store_is_taken_along_where_only_an_empty_one_is_in_the_way(repo: Path, tmp_path: Path) -> None:
+    fill(opened(repo), tmp_path / "work")
+    git("remote", "add", "origin", "https://example.org/team/x.git", cwd=repo)
+    place = locate(MODEL, open_git(repo), None, folder=repo)
+    place.store(MODEL).prepare()
+    assert versions(opened(repo)) == ["1.0.0"]
+    assert opened(repo).folder == place.store(MODEL).folder
+
+
 def two_stores(
     repo: Path, tmp_path: Path, salt: bytes = b"", version: str = "2.0.0"
 ) -> tuple[LayoutStore, LayoutStore]:
@@ -130,6 +139,26 @@ def test_V6_stores_that_disagree_about_a_version_are_not_joined(repo: Path, tmp_
     assert refused.value.kind == "other-content"
     assert "1.0.0" in refused.value.message
     assert new.evidence() == before
+
+
+@pytest.mark.parametrize(("salt", "same"), [(b"", True), (b"!", False)])
+def test_V6_a_prerelease_in_both_is_the_same_one_only_with_its_identity(
+    repo: Path, tmp_path: Path, salt: bytes, same: bool
+) -> None:
+    stores = [LayoutStore(tmp_path / name / MODEL.name) for name in ("mine", "theirs")]
+    for store, content in zip(stores, (b"", salt), strict=True):
+        sources = some_sources(tmp_path / f"work {store.folder.parent.name}", content)
+        record = record_for(sources, "1.1.0-pr1.g1", build_id=store.folder.parent.name)
+        store.name(store.put_files(sources, LAYOUT), record)
+    place = locate(MODEL, open_git(repo), str(stores[0].folder.parent), folder=repo)
+    before = stores[0].releases()[0].digest
+    if same:
+        assert join_stores(place, MODEL, stores[1].folder) == []
+    else:
+        with pytest.raises(RefusedError) as refused:
+            join_stores(place, MODEL, stores[1].folder)
+        assert refused.value.kind == "other-content"
+    assert [release.digest for release in LayoutStore(stores[0].folder).releases()] == [before]
 
 
 def test_joining_what_is_no_store_or_the_same_one_is_refused(repo: Path, tmp_path: Path) -> None:
