@@ -84,6 +84,17 @@ def test_the_time_of_the_last_use_is_kept_for_whoever_frees_space(tmp_path: Path
     assert marker.stat().st_mtime > time.time() - 3600
 
 
+def test_B3_what_PYTHONPATH_holds_does_not_reach_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    reached = tmp_path / "reached"
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text(
+        f"import sys\nif any('pip' in word for word in sys.orig_argv): open({str(reached)!r}, 'w')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    environment.make(resolve(written(tmp_path, "alpha<1.1\n")))
+    assert not reached.exists()
+
+
 def test_B3_other_bytes_of_a_package_are_refused(tmp_path: Path, index: Path, make_wheel):
     lock = resolve(written(tmp_path, "alpha==1.0\n"))
     make_wheel(index, "alpha", "1.0", body="changed = True\n")
