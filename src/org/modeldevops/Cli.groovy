@@ -108,7 +108,7 @@ class Cli implements Serializable {
     }
 
     private int execute(Arguments arguments, String verb, String folder, List<String> variables) {
-        Map stamp = Json.parse(steps.libraryResource(RESOURCES + 'cli.json'))
+        Map stamp = delivered()
         steps.writeFile(file: "${folder}/request.json", text: Json.dump(arguments.request), encoding: 'UTF-8')
         steps.writeFile(file: "${folder}/agent.py", text: resource('agent.py'), encoding: 'UTF-8')
         List environment = variables + Restart.variables(steps) + [
@@ -141,6 +141,11 @@ class Cli implements Serializable {
         steps.writeFile(file: "${folder}/requirements.txt", text: resource('requirements.txt'), encoding: 'UTF-8')
     }
 
+    /** Version, key and file name of the command line that belongs to this library. */
+    private Map delivered() {
+        return Json.parse(resource('cli.json'))
+    }
+
     private String resource(String name) {
         return steps.libraryResource(resource: RESOURCES + name, encoding: 'UTF-8')
     }
@@ -150,6 +155,11 @@ class Cli implements Serializable {
         if (result == null) {
             steps.error("${arguments.step}: `model-devops ${verb}` could not run on ${steps.env.NODE_NAME}: exit code " +
                 "${code} and no result. The agent or its disk failed, or the process was killed; the log above says more.")
+        }
+        String wanted = delivered().version
+        if (result.program != wanted) {
+            steps.error("${arguments.step}: version ${result.program} of the command line answered on " +
+                "${steps.env.NODE_NAME}, and this library is ${wanted}. Look at MODEL_DEVOPS_CLI there.")
         }
         if (result.exitCode != code) {
             steps.error("${arguments.step}: `model-devops ${verb}` was cut short on ${steps.env.NODE_NAME}: exit code " +

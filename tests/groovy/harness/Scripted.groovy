@@ -33,7 +33,7 @@ class Scripted {
         Object result = results[verb]
         if (result instanceof Closure) { result = result(request) }
         if (result instanceof Integer) { return result }
-        Map document = [format: 'model-devops.result.v1', program: '0.1.0', status: 'ok', exitCode: 0, summary: verb, error: null,
+        Map document = [format: 'model-devops.result.v1', program: env.MODEL_DEVOPS_CLI_VERSION, status: 'ok', exitCode: 0, summary: verb, error: null,
             warnings: [], release: null, revision: null, reports: []] + ((Map) (result ?: [:]))
         new File(folder, 'result.json').text = JsonOutput.toJson(document)
         return document.exitCode
