@@ -30,6 +30,11 @@ def redact(text: str) -> str:
     return re.sub(r"(\w+://[^/\s@:'\"]+):[^/\s@'\"]+@", r"\1:***@", text)
 
 
+def without_login(url: str) -> str:
+    """The address without user and password of http; ssh needs its user."""
+    return re.sub(r"^(https?://)[^/@]*@", r"\1", url, flags=re.IGNORECASE)
+
+
 def remote_key(url: str, root: Path) -> str:
     """One key for all addresses of a repository (S1): two clones by ssh and https share it."""
     transport = re.match(r"^[a-z0-9-]+::(.*)$", url, re.DOTALL)

@@ -39,6 +39,7 @@ VERBS = {
     "version": "Show, list and explain versions.",
     "release": "Show, list, verify, export and revoke releases.",
     "notify": "Tell people how a build ended, and who broke it.",
+    "jenkins": "Make, start and follow a model's jobs on Jenkins.",
     "store": "Show, join and accept what the store of releases holds.",
 }
 

@@ -36,15 +36,36 @@ def warnings() -> list[str]:
     return list(_state["warnings"])
 
 
+def stream() -> Any:
+    """Where what people read goes."""
+    return sys.stderr if _state["json"] else sys.stdout
+
+
 def say(text: str = "") -> None:
     """Print a line for people."""
-    show(text, sys.stderr if _state["json"] else sys.stdout)
+    show(text, stream())
+
+
+def copy(data: bytes) -> None:
+    """Write bytes for people as they are, whatever their encoding."""
+
+    def write(stream: Any) -> None:
+        stream.flush()
+        stream.buffer.write(data)
+        stream.buffer.flush()
+
+    _try(write, stream())
 
 
 def show(text: str, stream: Any) -> None:
-    """Print where somebody may have stopped reading, or where the disk may be full: the work goes on."""
+    """Print a line for people to this stream."""
+    _try(lambda stream: print(text, file=stream, flush=True), stream)
+
+
+def _try(write: Callable[[Any], None], stream: Any) -> None:
+    """Write where somebody may have stopped reading, or where the disk may be full: the work goes on."""
     try:
-        print(text, file=stream, flush=True)
+        write(stream)
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             _state["lost"] = error

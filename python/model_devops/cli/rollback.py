@@ -51,7 +51,16 @@ def command(
         changed=outcome.changed,
         environment=environment,
         notes=outcome.notes,
+        verified=_verified(project),
     )
+
+
+def _verified(project: Project) -> list[str]:
+    """What a job offers to roll back to next time."""
+    from model_devops.deploy.open import open_target
+    from model_devops.deploy.rollback import returnable
+
+    return returnable(project.store, [open_target(project.model.name, name) for name in project.model.environments])
 
 
 def _outlook(project: Project, target: Target, environment: str, to: str | None) -> Result:
@@ -69,4 +78,5 @@ def _outlook(project: Project, target: Target, environment: str, to: str | None)
         environment=environment,
         to=chosen.revision.version,
         candidates=[item.as_dict() for item in found],
+        verified=_verified(project),
     )

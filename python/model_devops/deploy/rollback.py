@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from model_devops.deploy.deploying import remembered, settings
 from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.rollout import Ground, Intent, Outcome, Rollout
 from model_devops.deploy.target import Target
-from model_devops.errors import Problem, RefusedError
+from model_devops.errors import ModelDevopsError, Problem, RefusedError
 from model_devops.release.standing import anyone, is_revoked, rejected
 from model_devops.release.store import Store, Stored, order
 
@@ -103,6 +104,16 @@ def outlook(store: Store, target: Target, environment: str, to: str | None) -> t
     except RefusedError as error:
         error.details["candidates"] = [item.as_dict() for item in found]
         raise
+
+
+def returnable(store: Store, targets: Sequence[Target]) -> list[str]:
+    """The versions that some of these environments could go back to, highest first. Who can't be asked is left out."""
+    found: set[str] = set()
+    for target in targets:
+        with contextlib.suppress(ModelDevopsError):
+            fit = [item.revision.version for item in candidates(store, target) if item.objection is None]
+            found.update(version for version in fit if version)
+    return sorted(found, key=order, reverse=True)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Jobs on a Jenkins controller: made, started, followed and looked at from outside."""
