@@ -20,7 +20,7 @@ HELP = """Make, start, follow and look at a model's jobs on Jenkins.
 
 JENKINS_URL names the controller, JENKINS_USER and JENKINS_API_TOKEN log in, or ~/.netrc does."""
 
-timeout_option = click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0), default=120.0,
+timeout_option = click.option("--timeout", metavar="SECONDS", type=click.IntRange(min=0), default=120,
                               show_default=True, help="How long Jenkins may be away, as in a restart.")  # fmt: skip
 
 
