@@ -19,7 +19,7 @@ venv:
 demo: venv  ## take a real model through its whole life on this machine
 	@$(BIN)/python demo/run.py
 
-test: lint types unit groovy  ## all that a change must pass: lint, types, tests, the demo's story
+test: lint types wheel-check unit groovy  ## all that a change must pass: lint, types, tests, the demo's story
 	@$(BIN)/python demo/run.py
 
 lint: venv  ## style and common mistakes
