@@ -8,7 +8,7 @@ from model_devops.building.inputs import Given
 from model_devops.errors import RefusedError, UnreachableError
 from model_devops.project import Project
 from model_devops.release.evidence import Tested
-from model_devops.release.record import Reason, Record
+from model_devops.release.record import Reason
 from model_devops.release.standing import counting, on_release_branch
 from model_devops.release.store import PackedFiles, Store, Stored
 from model_devops.versioning.known import Final, Known, Passed, combined, known
@@ -89,11 +89,10 @@ def equal_identity(
     return None
 
 
-def reverted(known_now: Known, product: Product, passed: Passed) -> list[Reason]:
-    """A reason of level `none` where these bytes are those of a version below the base (B4)."""
-    base = known_now.base(passed)
+def reverted(known_now: Known, product: Product) -> list[Reason]:
+    """A reason of level `none` where these bytes are those of a version that the build may not return (B4)."""
     for final in known_now.from_the_top():
-        if base and final.number < base.number and final.record and final.record.identity == product.identity:
+        if final.record and final.record.identity == product.identity:
             return [Reason(level="none", text=f"the bytes of {final.version} again")]
     return []
 
@@ -102,10 +101,8 @@ def same_prerelease(project: Project, given: Given, standing_now: Standing) -> S
     """The pre-release that this branch or pull request made of equal inputs, its bytes in reach (B8)."""
     made_by = origin(standing_now.branch, standing_now.pull_request)
     for stored in reversed(project.store.releases()):
-        record: Record = stored.record
-        if not record.is_prerelease or record.inputs != given.inputs:
-            continue
-        if stored.version.partition("-")[2].rpartition(".")[0] == made_by and project.store.has_bytes(stored):
+        mine = stored.version.partition("-")[2].rpartition(".")[0] == made_by
+        if mine and stored.record.inputs == given.inputs and project.store.has_bytes(stored):
             return stored
     return None
 

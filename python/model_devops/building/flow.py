@@ -173,7 +173,7 @@ class Building:
             base.record if base else None,
             product.identity,
             known_now.highest,
-            because=existing.reverted(known_now, product, passed),
+            because=existing.reverted(known_now, product),
             at_least=self.options.at_least,
             at_least_reason=self.options.reason,
         )

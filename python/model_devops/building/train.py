@@ -14,6 +14,7 @@ from model_devops.config.views import artifact_patterns, train_commands
 from model_devops.content.files import Artifact, collect
 from model_devops.errors import FailedError, RefusedError, UsageError
 from model_devops.project import Project
+from model_devops.release.standing import is_revoked
 from model_devops.release.store import Stored
 
 #: What must be equal for training to be skipped, beside the recipe's `train` and the model's place (B5).
@@ -24,7 +25,7 @@ def same_training(project: Project, given: Given, candidates: list[Stored]) -> t
     """The highest of the final, unrevoked releases with equal training, and a note where it is out of reach."""
     note = None
     for stored in reversed(candidates):
-        if not _equal(project, given, stored):
+        if not _equal(project, given, stored) or is_revoked(project.store, stored.record.identity):
             continue
         if project.store.has_bytes(stored):
             return stored, None

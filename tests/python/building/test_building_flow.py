@@ -101,6 +101,27 @@ def test_S6_a_build_that_yields_a_revoked_identity_is_refused(mini):
     assert (again["code"], again["error"]["kind"]) == (4, "revoked"), again["err"]
 
 
+def test_S6_a_revert_to_what_was_revoked_is_refused_although_it_lies_below_the_base(mini):
+    mini.build()
+    mini.run("release", "revoke", "1.0.0", "--reason", "leaked data")
+    mini.commit(**{"params.yaml": "seed: 7\n"})
+    mini.build()
+    assert mini.run("test")["code"] == 0
+    mini.commit(**{"params.yaml": "seed: 1\n"})
+    again = mini.build()
+    assert (again["code"], again["error"]["kind"]) == (4, "revoked"), again["err"]
+    assert mini.git("tag", "--list").split() == ["mini@v1.0.0", "mini@v1.0.1"]
+
+
+def test_B5_the_weights_of_a_revoked_release_are_not_taken(mini):
+    mini.build()
+    mini.run("release", "revoke", "1.0.0", "--reason", "leaked data")
+    text = (mini.folder / "model.yaml").read_text().replace("evaluate.py]\n  gates", "evaluate.py -v]\n  gates")
+    mini.commit(**{"model.yaml": text})
+    built = mini.build()
+    assert (built["version"], built["trained"]) == ("1.1.0", True), built["err"]
+
+
 def test_V6_a_name_that_another_model_yaml_uses_is_refused(mini):
     mini.build()
     mini.git("mv", "model.yaml", "other.yaml")
@@ -137,6 +158,14 @@ def test_B9_what_this_build_url_built_from_another_commit_is_not_taken(mini):
     mini.commit("nothing that matters")
     refused = mini.run("test", **jenkins)
     assert (refused["code"], refused["error"]["kind"]) == (4, "nothing-built")
+
+
+def test_B9_a_build_that_made_nothing_new_says_so_for_later_steps(mini):
+    mini.build()
+    mini.commit("nothing that matters")
+    assert mini.run("test")["error"]["kind"] == "nothing-built"
+    assert mini.build()["new"] is False
+    assert mini.run("test")["release"]["version"] == "1.0.0"
 
 
 def test_B9_two_builds_of_one_release_are_not_several(mini):

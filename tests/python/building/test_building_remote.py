@@ -331,7 +331,7 @@ def test_B6_a_commit_that_the_release_branch_lacks_says_why_it_claims_nothing(mi
     assert tags(mini) == []
 
 
-def test_B8_offline_a_branch_is_built_and_only_claiming_needs_the_remote(mini, remote):
+def test_B8_offline_a_branch_is_built_and_only_claiming_needs_the_remote(mini, remote, home, tmp_path):
     ok(mini.build())
     mini.git("checkout", "-q", "-b", "feature/x")
     mini.commit(**{"params.yaml": "seed: 7\n"})
@@ -339,6 +339,10 @@ def test_B8_offline_a_branch_is_built_and_only_claiming_needs_the_remote(mini, r
     built = ok(mini.build())
     assert built["version"].startswith("1.0.1-feature-x-"), "the number that this clone knows of is the base"
     assert any("did not answer" in warning for warning in built["warnings"])
+    [said] = store_of(home).evidence(built["digest"], "built")
+    assert not said.body.on_release_branch
+    other = ok(mini.build(MODEL_DEVOPS_HOME=str(tmp_path / "elsewhere")))
+    assert other["version"] == built["version"], "V4: the tags suffice"
     mini.git("checkout", "-q", "main")
     assert mini.build("--param", "seed=9")["code"] == 8
     assert mini.git("status", "--porcelain") == "", "parameters are put back"
