@@ -164,3 +164,14 @@ def test_B11_what_is_no_pair_is_a_usage_error(mini, pair):
     refused = mini.build("--param", pair)
     assert (refused["code"], len(refused["error"]["problems"])) == (2, 1)
     assert "NAME=VALUE" in refused["error"]["problems"][0]["message"]
+
+
+def test_C1_what_was_ignored_is_kept_with_the_release(mini):
+    text = (mini.folder / "model.yaml").read_text()
+    mini.commit(**{"model.yaml": text + 'ignore: ["*.tmp"]\n', "data__x.tmp": "1\n"})
+    ok(mini.build())
+    ok(mini.run("verify", "1.0.0"))
+    mini.commit(**{"model.yaml": text})
+    differs = mini.run("verify", "1.0.0")
+    assert (differs["code"], differs["error"]["kind"]) == (4, "differs")
+    assert "changed: `ignore` of model.yaml" in [item["message"] for item in differs["error"]["problems"]]
