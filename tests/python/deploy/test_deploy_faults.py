@@ -40,6 +40,13 @@ def test_D6_a_rollout_killed_anywhere_is_followed_by_one_that_succeeds(served, p
     assert len(written) == len(served.revisions()), "D9: what the killed run did not say is added"
 
 
+@pytest.mark.parametrize("point", [name for name in POINTS if name not in RESTORING])
+def test_D6_a_first_rollout_killed_anywhere_is_followed_by_one_that_succeeds(served, point):
+    served.release()
+    assert killed_and_again(served, point, "deploy", "test")
+    assert ok(served.run("status", "test", "--check"))["healthy"]
+
+
 def killed_and_again(served, point: str, *arguments: str) -> bool:
     """Kill a run at a point, and see that the next one succeeds. Returns whether the point was hit."""
     killed = served.run(*arguments, MODEL_DEVOPS_CRASH_AT=point)

@@ -140,6 +140,9 @@ def test_D6_plan_and_status_tell_of_a_pending_revision_and_leave_it_so(served):
         "revision 2 is pending: running now, or left by a killed run",
     ]
     assert served.revisions()[-1]["status"] == "pending"
+    ok(served.run("deploy", "test"))
+    assert [len(row["evidence"]) for row in rows(served, "test")] == [len(rows(served, "test")[1]["evidence"])] * 2
+    assert {row["status"] for row in rows(served, "test")} == {"verified"}, "nothing was said while it was pending"
 
 
 def test_status_tells_of_a_server_that_is_not_ready_and_of_one_that_nobody_explains(served):

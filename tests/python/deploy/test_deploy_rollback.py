@@ -22,6 +22,7 @@ def two(served) -> tuple[str, str]:
     ok(served.run("deploy", "test"))
     second = served.release("seed: 2\n")
     ok(served.run("deploy", "test"))
+    assert sorted(path.name for path in (served.state() / "files").iterdir()) == ["2", "2.json"], "no more is needed"
     return first, second
 
 

@@ -99,6 +99,7 @@ def test_changes_name_what_differs():
     new = revision(2, "b", version="1.1.0", settings={"port": 2, "serve": {"command": "y", "ready": "/r"}})
     assert changes(old, new) == ["release: 1.0.0 → 1.1.0", "port: 1 → 2", "serve.command: x → y"]
     assert changes(old, old) == []
+    assert changes(None, revision(1, "a", version="1.0.0", settings={"env": {}})) == ["release: nothing → 1.0.0"]
 
 
 def test_changes_are_shown_as_they_could_stand_in_model_yaml():
