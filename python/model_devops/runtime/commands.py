@@ -16,14 +16,12 @@ import selectors
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from model_devops.errors import InterruptedBySignal
 from model_devops.runtime.surroundings import for_command
 
 #: Seconds between SIGTERM and SIGKILL.
@@ -79,7 +77,7 @@ def run_command(
     """Run `command` in `cwd` and wait for it; `timeout` in seconds.
 
     `environment` is added to what surroundings.py lets through (T1). A failing command is no error here.
-    Raises InterruptedBySignal (or what the caller's handler raises) after the group has ended.
+    What a signal's handler raises meanwhile (cli/main.py) goes on after the group has ended.
     """
     return run_program(
         ["/bin/sh", "-c", command], cwd, for_command(venv, environment or {}), timeout=timeout, shown=(sys.stderr, log)
@@ -96,7 +94,7 @@ def run_program(
 ) -> Finished:
     """The same for a program of our own choice in exactly this environment; its output goes to `shown`."""
     started = time.monotonic()
-    with _signals_raise(), _started(words, cwd, environment) as process:
+    with _started(words, cwd, environment) as process:
         output = _Output(process, shown)
         timed_out = _wait(process, output, None if timeout is None else started + timeout)
         _end_group(process, output)
@@ -219,23 +217,3 @@ def _is_alive(process: subprocess.Popen[bytes]) -> bool:
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-@contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Where nobody handles SIGTERM or SIGINT, let them raise here, so that the group is ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ours = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) == signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, _interrupted)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _interrupted(signum: int, _frame: object) -> None:
-    raise InterruptedBySignal(signum)

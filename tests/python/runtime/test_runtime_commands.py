@@ -106,10 +106,12 @@ def test_a_command_that_ignores_SIGTERM_is_killed(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_our_own_end_ends_the_command(number: signal.Signals, tmp_path: Path):
+def test_our_own_end_ends_the_command_politely(number: signal.Signals, tmp_path: Path):
+    command = "trap 'touch asked; exit' TERM; sleep 300 & echo $! > pid.tmp; mv pid.tmp pid; wait"
     script = (
-        "import sys; from pathlib import Path; from model_devops.runtime.commands import run_command; "
-        "run_command('sleep 300 & echo $! > pid.tmp; mv pid.tmp pid; wait', Path(sys.argv[1]))"
+        "import sys; from pathlib import Path; from model_devops.cli.main import _handle_signals; "
+        "from model_devops.runtime.commands import run_command; _handle_signals(); "
+        f"run_command({command!r}, Path(sys.argv[1]))"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     ours = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env=environment, stderr=subprocess.DEVNULL)
@@ -118,6 +120,7 @@ def test_our_own_end_ends_the_command(number: signal.Signals, tmp_path: Path):
     ours.send_signal(number)
     assert ours.wait(10) != 0
     assert is_gone(child)
+    assert (tmp_path / "asked").exists()
 
 
 def test_a_handler_of_the_caller_ends_the_command_and_is_kept(tmp_path: Path):
