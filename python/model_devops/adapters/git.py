@@ -123,7 +123,7 @@ class Git:
 
     def authors_since(self, base: str, limit: int) -> list[tuple[str, str]]:
         """Name and mail of the author of each of the newest `limit` commits that `base` doesn't reach, newest first."""
-        options = ("--use-mailmap", "--no-show-signature", f"--max-count={limit}", "--format=%aN%x00%aE")
+        options = ("--no-show-signature", f"--max-count={limit}", "--format=%aN%x00%aE")
         lines = self.run("log", *options, "--end-of-options", f"{base}..HEAD").split("\n")
         return [(name, mail) for name, _, mail in (line.partition("\0") for line in lines if line)]
 
