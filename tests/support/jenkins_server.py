@@ -9,6 +9,7 @@ import http.server
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import urllib.parse
@@ -291,10 +292,12 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def jenkins_server() -> Iterator[Jenkins]:
+def jenkins_server(tls: ssl.SSLContext | None = None) -> Iterator[Jenkins]:
     jenkins = Jenkins()
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"jenkins": jenkins}))
-    jenkins.url = f"http://127.0.0.1:{server.server_port}{jenkins.context}/"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    jenkins.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}{jenkins.context}/"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

@@ -141,6 +141,7 @@ def test_a_job_that_is_not_ours_is_refused_until_it_is_adopted(server, project):
     job = tree(server, "mini")
     assert job.findtext("description") == "by hand\n[model-devops: pipeline of mini]"
     assert job.findtext("definition/scriptPath") == "Jenkinsfile"
+    assert job.find("definition").get("class") == "org.jenkinsci.plugins.workflow.cps.CpsScmFlowDefinition"
     assert install(project)["code"] == 0
 
 

@@ -4,8 +4,10 @@ import json
 import sys
 
 import pytest
+import trustme
 
 from jenkins_server import PASSWORD, TOKEN, jenkins_server
+from receivers import ca_file, server_tls
 
 
 def run(shell, *arguments, **environment):
@@ -94,6 +96,15 @@ def test_nobody_there_is_unreachable(shell, job):
         url = gone.url
     done = run(shell, "status", "digits", "--timeout", "0", JENKINS_URL=url)
     refused(done, 8, "unreachable", "can't be reached")
+
+
+def test_an_authority_of_ones_own_is_trusted_where_it_is_named(job, shell, tmp_path):
+    ca = trustme.CA()
+    with jenkins_server(server_tls(ca)) as secure:
+        secure.save("digits", "<flow-definition/>")
+        refused(run(shell, "status", "digits", JENKINS_URL=secure.url), 8, "certificate", "is not trusted")
+        done = run(shell, "status", "digits", JENKINS_URL=secure.url, SSL_CERT_FILE=ca_file(ca, tmp_path))
+        assert done["code"] == 0
 
 
 def test_a_page_that_is_no_jenkins_is_said(job, shell):
