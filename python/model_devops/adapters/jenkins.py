@@ -189,8 +189,8 @@ def connect(environ: Mapping[str, str], patience: float, say: Callable[[str], No
     except ImportError:
         hint = "pip install python-jenkins, or install requirements/jenkins.txt instead of requirements/cli.txt"
         raise UsageError("python-jenkins is not installed", kind="no-python-jenkins", hint=hint) from None
-    if environ.get("SSL_CERT_FILE"):
-        os.environ.setdefault("REQUESTS_CA_BUNDLE", environ["SSL_CERT_FILE"])
+    if environ.get("SSL_CERT_FILE") and not environ.get("REQUESTS_CA_BUNDLE"):
+        os.environ["REQUESTS_CA_BUNDLE"] = environ["SSL_CERT_FILE"]
     logging.disable(logging.WARNING)  # it would print the headers that JENKINS_API_EXTRA_HEADERS adds
     server = jenkins.Jenkins(str(url), user, token, timeout=int(ANSWER))
     return Controller(server, user, token, patience, say)
