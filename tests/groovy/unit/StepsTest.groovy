@@ -124,6 +124,16 @@ class StepsTest extends Jenkins {
         assert asked*.verb == ['rollback']
     }
 
+    @Test void a_defect_inside_a_lock_is_no_missing_plugin() {
+        publisher('lock', [Map, Closure]) { Map args, Closure body -> throw new NoSuchMethodError('hudson.Something.other()') }
+        try {
+            step('modelDeploy', [environment: 'test', lock: 'l'])
+            assert false
+        } catch (NoSuchMethodError defect) {
+            assert defect.message == 'hudson.Something.other()'
+        }
+    }
+
     // ---- approval
 
     private void plan(int code, Map conditions, Map more = [:]) {
@@ -160,7 +170,9 @@ class StepsTest extends Jenkins {
         plan(4, [approval: false])
         answer('approve', 0)
         people << says('approve')
-        step('modelApprove', [environment: 'production', message: 'Well?'])
+        step('modelApprove', [environment: 'production', message: 'Well?', reason: 'why now'])
+        assert asked[0].request == [environment: 'production']
+        assert asked[1].request.reason == 'why now'
         assert calls('timeout') == [[time: 72, unit: 'HOURS']]
         assert !calls('input')[0].containsKey('submitter')
         assert calls('input')[0].message.startsWith('Well?\n')
