@@ -38,7 +38,7 @@ class Flow implements Serializable {
         } catch (FlowInterruptedException aborted) {
             throw aborted
         } catch (Exception fault) {
-            steps.currentBuild.result = steps.currentBuild.result ?: 'FAILURE'
+            steps.currentBuild.result = 'FAILURE' // which leaves worse ones as they are
             tell()
             throw fault
         }

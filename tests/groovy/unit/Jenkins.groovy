@@ -196,6 +196,7 @@ class Build {
 
     Object getProperty(String name) {
         assert this.@state.containsKey(name) : "currentBuild.${name}"
+        if (name == 'currentResult') { return this.@state.result ?: this.@state.currentResult }
         this.@state[name]
     }
 

@@ -139,6 +139,24 @@ class PipelineTest extends Jenkins {
         assert currentBuild.result == 'NOT_BUILT'
     }
 
+    @Test void a_failure_after_an_unstable_test_is_told_as_a_failure() {
+        approvals(false)
+        answers.test.clear()
+        answer('test', 3)
+        answers.deploy.clear()
+        answer('deploy', 5)
+        failure('modelPipeline', [notify: [:], test: [unstable: true]])
+        assert asked[-1].request.status == 'FAILURE'
+        assert new groovy.json.JsonSlurper().parseText(files[asked[-1].request.of]).exitCode == 5
+    }
+
+    @Test void null_means_the_standard() {
+        approvals(false, false, false)
+        step('modelPipeline', [check: null, environments: null, node: null, file: null, notify: null, kubeconfig: null, checkout: null])
+        assert verbs() - 'plan' == ['check', 'build', 'test', 'config show', 'deploy', 'deploy', 'deploy']
+        assert asked[0].request == [:]
+    }
+
     @Test void an_abort_passes_through_untold() {
         publisher('sh', [Map]) { throw new FlowInterruptedException('stop') }
         try {

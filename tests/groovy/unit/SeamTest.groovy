@@ -9,11 +9,11 @@ class SeamTest extends Jenkins {
     @Test void every_step_asks_its_verb_through_one_constant_script() {
         VERBS.each { name, verb ->
             answer(verb, 0)
-            step(name, [file: 'a/model.yaml', reason: "r ${1}", list: ['x', 2, true, null], map: [k: 'v']])
+            step(name, [file: 'a/model.yaml', reason: "r ${1}", list: ['x', 2, true, null], map: [k: 'v'], other: Locale.GERMANY])
             Map call = asked[-1]
             assert call.verb == verb
             assert call.label == "model-devops $verb"
-            assert call.request == [file: 'a/model.yaml', reason: 'r 1', list: ['x', 2, true, null], map: [k: 'v']]
+            assert call.request == [file: 'a/model.yaml', reason: 'r 1', list: ['x', 2, true, null], map: [k: 'v'], other: 'de_DE']
             assert call.folder ==~ '/w@tmp/model-devops/[0-9a-f-]{36}'
             assert call.variables.MODEL_DEVOPS_CLI_VERSION == '1.2.3'
             assert call.variables.MODEL_DEVOPS_CLI_KEY == 'k'

@@ -104,6 +104,19 @@ class StepsTest extends Jenkins {
         assert asked[0].request == [environment: 'test']
     }
 
+    @Test void null_means_that_an_argument_is_not_given() {
+        answer('deploy', 3)
+        assert failure('modelDeploy', [environment: 'test', lock: null, milestone: null, unstable: null]).startsWith('modelDeploy: failed: ')
+        assert calls('lock') + calls('milestone') == []
+        env.build.remove('NODE_NAME')
+        plan(4, [approval: false])
+        answer('approve', 0)
+        people << says('approve')
+        step('modelApprove', [environment: 'production', time: null, unit: null, submitter: null, node: null])
+        assert calls('timeout') == [[time: 72, unit: 'HOURS']]
+        assert calls('node') == ['', '']
+    }
+
     @Test void locks_and_milestones_of_the_wrong_kind_are_refused() {
         assert failure('modelRollback', [environment: 'test', lock: 5, milestone: 'x']).startsWith(
             'modelRollback: lock takes a text, not 5\n  milestone takes a number, not x\n  allowed: lock, milestone, unstable, ')
