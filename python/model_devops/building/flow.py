@@ -22,11 +22,11 @@ from model_devops.release.record import Origin, Reason, Record
 from model_devops.release.store import PackedFiles, Stored
 from model_devops.versioning.bump import decide
 from model_devops.versioning.claim import Lost, claim
-from model_devops.versioning.known import Known, known
+from model_devops.versioning.known import Final, Known, known
 from model_devops.versioning.prerelease import existing as existing_prerelease
 from model_devops.versioning.prerelease import suffix
 from model_devops.versioning.standing import Standing, standing
-from model_devops.versioning.tags import refuse_other_path
+from model_devops.versioning.tags import refuse_other_path, tag_name
 
 #: How often a lost claim is tried again: more builds at one moment than this is a fault elsewhere.
 ATTEMPTS = 200
@@ -65,6 +65,8 @@ class Building:
         self.notes: list[str] = []
         self.trained = False
         self.remote = project.git.remote() if project.git else None
+        self.unclaimed: list[Final] = []
+        """Releases here whose tag the remote lacked when it was last asked."""
 
     def run(self) -> Outcome:
         """Build. Raises FailedError (checks, training), RefusedError (B6, B7, S6, V3), UnreachableError."""
@@ -75,6 +77,7 @@ class Building:
             self._check_workspace(given)
             standing_now = self.standing()
             release, new = self._release(given, standing_now)
+        self._tell_unclaimed()
         self._evidence(given, standing_now, release, new)
         return Outcome(release, new, self.trained, standing_now.why, self.notes)
 
@@ -91,7 +94,17 @@ class Building:
         """All finals, as of now; refuses a name that belongs to another model.yaml (V6)."""
         found = known(self.project.git, self.remote, self.project.model.name, self.project.store)
         refuse_other_path(found.tags, self.project.path, self.project.model.moved_from)
+        self.unclaimed = found.unclaimed if self.remote else []
         return found
+
+    def _tell_unclaimed(self) -> None:
+        """A clone that doesn't share this store would give these numbers again (V5)."""
+        if self.remote and self.unclaimed:
+            tags = ", ".join(tag_name(self.project.model.name, final.version) for final in self.unclaimed)
+            self.notes.append(
+                f"{self.remote.name} lacks the tag of what is released: {tags}. Other clones would give the same number"
+                " to something else: `model-devops version repair` puts it there"
+            )
 
     def _check_workspace(self, given: Given) -> None:
         problems, ignored = workspace.differences(self.project, given, params_replaced=bool(self.options.parameters))

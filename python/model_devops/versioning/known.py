@@ -66,6 +66,11 @@ class Known:
         """The tags among them, lowest version first."""
         return [final.tag for final in self.finals if final.tag]
 
+    @property
+    def unclaimed(self) -> list[Final]:
+        """Releases of the store whose tag the remote doesn't have, lowest first (V5)."""
+        return [final for final in self.finals if final.stored and not (final.tag and final.tag.remote)]
+
     def from_the_top(self) -> Iterable[Final]:
         """Releases whose record is known, highest first. Burnt and foreign numbers are none."""
         return (final for final in reversed(self.finals) if final.record)
