@@ -13,6 +13,7 @@ from model_devops.cli.seam import Result
 from model_devops.errors import Problem, RefusedError
 
 if TYPE_CHECKING:
+    from model_devops.deploy.revision import Revision
     from model_devops.deploy.status import Status
 
 
@@ -62,7 +63,17 @@ def _row(item: Status) -> list[object]:
     state = "ready" if item.seen.ready else "running" if item.seen.running else "not running"
     if item.seen.ready and item.record and item.seen.measured == item.record.model:
         state = "ready, measured"
-    return [item.environment, _runs(item), item.record.number if item.record else None, state, item.seen.detail]
+    number = item.record.number if item.record else None
+    if item.record and item.stopped:
+        return [item.environment, _runs(item), number, "stopped", _stop(item.record)]
+    return [item.environment, _runs(item), number, state, item.seen.detail]
+
+
+def _stop(record: Revision) -> str:
+    """Who wanted it and why: how the server took the signal would read like a crash."""
+    return f"by {record.by or 'nobody known'} at {record.started[:16].replace('T', ' ')}" + (
+        f": {record.reason}" if record.reason else ""
+    )
 
 
 def _fields(item: Status) -> dict[str, Any]:

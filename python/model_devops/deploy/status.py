@@ -25,6 +25,11 @@ class Status:
         """Whether what runs is what the record says, with nothing to remark."""
         return not self.remarks
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing runs because somebody wanted that."""
+        return self.record is not None and self.record.release is None and not self.seen.running
+
 
 def status(store: Store, environment: str, target: Target) -> Status:
     """Compare the environment's record with what runs there; the model's bytes are hashed anew."""

@@ -156,7 +156,11 @@ def test_D2_stop_is_a_revision_and_stopping_twice_is_none(served, home):
     assert not of_home(home)
     assert not ok(served.run("stop", "test"))["changed"]
     assert [item["action"] for item in served.revisions()] == ["deploy", "stop"]
-    assert ok(served.run("status", "test"))["healthy"]
+    told = ok(served.run("status", "test"))
+    assert told["healthy"]
+    row = next(line for line in told["err"].splitlines() if line.startswith("test "))
+    assert " stopped " in row, "and not like a crash"
+    assert row.endswith(": moved")
     ok(served.run("rollback", "test"))
     assert version_that_runs(served) == version
 
