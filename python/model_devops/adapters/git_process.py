@@ -63,6 +63,9 @@ DENIED = re.compile(
     re.IGNORECASE,
 )
 
+#: Git's words where a fetch can't write to the clone itself, whatever the remote is like.
+OWN_FOLDER = re.compile(r"^(?!remote:).*cannot open '[^']*FETCH_HEAD'", re.MULTILINE)
+
 #: Git's words for a disk without space. What a remote says of its own disk begins with `remote:`.
 FULL = re.compile(
     r"^(?!remote:).*(no space left on device|disk quota exceeded|couldn't write ')",
@@ -130,6 +133,23 @@ def call(
 def failure(finished: Finished, *, network: bool = False) -> ModelDevopsError:
     """The error that a failed run of git means, in git's words."""
     words = finished.words
+    verb = next((part for part in finished.args if not part.startswith("-") and "=" not in part), "")
+    ours = _of_this_clone(finished, verb)
+    if ours is not None:
+        return ours
+    if finished.code == TIMED_OUT and not network:
+        return UnreachableError(f"git {verb}: {words}")
+    if network and DENIED.search(finished.error):
+        hint = "check the credentials that git has here, and that they may read and push"
+        return RefusedError(f"git {verb} was denied: {words}", kind="denied", hint=hint)
+    if network:
+        return UnreachableError(f"git {verb} failed: {words}", hint="check the remote's address and try again")
+    return UsageError(f"git {verb} failed: {words}", kind="git")
+
+
+def _of_this_clone(finished: Finished, verb: str) -> ModelDevopsError | None:
+    """What this machine is to blame for, whatever the remote is like."""
+    words = finished.words
     if "dubious ownership" in finished.error:
         command = re.search(r"git config --global --add safe\.directory .*", finished.error)
         return UsageError(
@@ -141,15 +161,10 @@ def failure(finished: Finished, *, network: bool = False) -> ModelDevopsError:
         return UnreachableError(
             f"git found the disk full: {words}", kind="disk-full", hint="free some space and run this again"
         )
-    verb = next((part for part in finished.args if not part.startswith("-") and "=" not in part), "")
-    if finished.code == TIMED_OUT and not network:
-        return UnreachableError(f"git {verb}: {words}")
-    if network and DENIED.search(finished.error):
-        hint = "check the credentials that git has here, and that they may read and push"
-        return RefusedError(f"git {verb} was denied: {words}", kind="denied", hint=hint)
-    if network:
-        return UnreachableError(f"git {verb} failed: {words}", hint="check the remote's address and try again")
-    return UsageError(f"git {verb} failed: {words}", kind="git")
+    if OWN_FOLDER.search(finished.error):
+        hint = "this program's user must be able to write to the clone's git folder"
+        return UsageError(f"git {verb} can't write here: {words}", kind="read-only", hint=hint)
+    return None
 
 
 def _environment(folder: Path, network: bool) -> dict[str, str]:

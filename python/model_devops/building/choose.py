@@ -7,6 +7,7 @@ from typing import cast
 from model_devops.errors import Problem, RefusedError
 from model_devops.project import Project
 from model_devops.release.evidence import Built, Evidence
+from model_devops.release.lookup import find_release
 from model_devops.release.store import Stored
 
 
@@ -32,14 +33,7 @@ def _body(item: Evidence) -> Built:
 
 
 def _named(project: Project, reference: str) -> Stored:
-    found = project.store.find(reference)
-    if found is None:
-        raise RefusedError(
-            f"the store has no release {reference} of {project.model.name}; looked in {project.store.location}",
-            kind="not-in-store",
-            hint="build it here, or name the store that has it with `store:` in model.yaml or --store",
-        )
-    return found
+    return find_release(project.store, project.model.name, reference)
 
 
 def _undecided(project: Project, releases: list[str]) -> RefusedError:
@@ -55,5 +49,5 @@ def _undecided(project: Project, releases: list[str]) -> RefusedError:
         f"several releases were built from {commit}: {', '.join(versions)}",
         kind="several-built",
         problems=[Problem(f"release {version}") for version in versions],
-        hint="name one with --release",
+        hint=f"say which one: --release {versions[-1]} (`release show` and `verify` take it without --release)",
     )

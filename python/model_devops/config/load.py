@@ -90,8 +90,12 @@ def _read(path: Path) -> bytes:
 
 
 def _missing(path: Path) -> UsageError:
-    where = "here" if path == Path("model.yaml") else f"at {path}"
-    return UsageError(f"there is no model.yaml {where}", kind="no-model-yaml", hint="run `model-devops init`")
+    try:
+        where = f"at {path.absolute()}"
+    except OSError:  # the working directory itself is gone
+        where = f"at {path}"
+    hint = "run `model-devops init` where the model is, or name the file: --file FOLDER/model.yaml"
+    return UsageError(f"there is no model.yaml {where}", kind="no-model-yaml", hint=hint)
 
 
 def _refused(name: str, problems: list[Problem]) -> UsageError:

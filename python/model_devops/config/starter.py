@@ -88,7 +88,7 @@ def next_steps(seen: Seen) -> list[str]:
         steps.append("write gates under test, so that a release has to reach something")
     if not seen.serve:
         steps.append("fill in serve and environments, so that there is somewhere to deploy to")
-    return [*steps, f"commit {MODEL} and {PIPELINE}", "model-devops build"]
+    return [*steps, f"commit {MODEL}, {PIPELINE} and what {MODEL} names", "model-devops build"]
 
 
 def _render(name: str, **values: object) -> str:

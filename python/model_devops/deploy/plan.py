@@ -56,7 +56,7 @@ def plan(wish: Deploy, target: Target) -> Plan:
 def _obstacle(problems: list[str], environment: str) -> ModelDevopsError | None:
     if not problems:
         return None
-    found = [Problem(text) for text in problems]
+    found = [Problem(text) for text in problems] if len(problems) > 1 else []
     return RefusedError(f"{environment} can't take it: {problems[0]}", kind="address-taken", problems=found)
 
 

@@ -89,11 +89,20 @@ def choose(found: list[Candidate], environment: str, to: str | None) -> Candidat
     if to is not None and not named:
         message = f"{to} was never verified in {environment}, or it is what runs"
         others = ", ".join(str(item.revision.version) for item in found)
-        raise RefusedError(message, kind="not-verified-here", hint=f"verified there: {others}" if others else None)
+        raise RefusedError(
+            message, kind="not-verified-here", hint=f"verified there: {others}" if others else _see(environment)
+        )
     message = f"{environment} has nothing to go back to"
     if to is not None:
         message = f"{environment} can't go back to {to}: {named[0].objection}"
-    raise RefusedError(message, kind="no-rollback", problems=problems if to is None else [])
+    problems = problems if to is None else []
+    raise RefusedError(message, kind="no-rollback", problems=problems, hint=_see(environment))
+
+
+def _see(environment: str) -> str:
+    return (
+        f"`model-devops history {environment}` shows what ran there; `model-devops deploy {environment}` runs another"
+    )
 
 
 def outlook(store: Store, target: Target, environment: str, to: str | None) -> tuple[Candidate, list[Candidate]]:

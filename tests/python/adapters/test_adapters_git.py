@@ -326,6 +326,14 @@ def test_denied_remote_is_refused_without_asking_anybody(repo: Path, monkeypatch
     assert caught.value.kind == "denied"
 
 
+def test_a_clone_that_cannot_be_written_is_no_fault_of_the_remote(repo: Path, bare_remote: Path) -> None:
+    (repo / ".git" / "FETCH_HEAD").unlink(missing_ok=True)
+    (repo / ".git" / "FETCH_HEAD").mkdir()  # stops root as well, unlike a mode
+    with pytest.raises(UsageError, match="can't write here") as caught:
+        opened(repo).fetch_branch(opened(repo).remote(), "main")
+    assert caught.value.kind == "read-only"
+
+
 def ssh_environment(repo: Path, tmp_path: Path) -> str:
     (tmp_path / "ssh").write_text(f'#!/bin/sh\necho "$@" > "{tmp_path}/arguments"\nexit 255\n')
     (tmp_path / "ssh").chmod(0o755)

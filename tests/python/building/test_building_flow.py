@@ -139,6 +139,7 @@ def test_B9_a_later_step_takes_what_this_build_url_built(mini):
     assert (first["version"], second["version"]) == ("1.0.0", "1.0.1"), second["err"]
     undecided = mini.run("test")
     assert (undecided["code"], undecided["error"]["kind"]) == (4, "several-built")
+    assert "--release 1.0.1 " in undecided["error"]["hint"]
     tested = mini.run("test", **jenkins)
     assert tested["release"]["version"] == "1.0.0", tested["err"]
 

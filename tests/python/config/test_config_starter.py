@@ -212,6 +212,7 @@ def test_it_says_what_it_saw_and_what_to_do_next(tmp_path: Path, capsys: pytest.
     assert "no git repository" in shown
     assert "git init" in shown
     assert "read what check.allow says" in shown
+    assert "commit model.yaml, Jenkinsfile and what model.yaml names" in shown
 
 
 def test_an_odd_metrics_file_is_no_obstacle(tmp_path: Path) -> None:

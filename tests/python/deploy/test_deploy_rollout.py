@@ -195,6 +195,7 @@ def test_D11_a_port_held_by_anything_else_is_found_in_the_plan(served):
             refused = served.run(verb, "test")
             assert (refused["code"], refused["error"]["kind"]) == (4, "address-taken"), refused["err"]
             assert f"process {os.getpid()}" in refused["error"]["message"]
+            assert "another `port:`" in refused["error"]["message"]
     assert served.revisions() == []
 
 

@@ -88,7 +88,8 @@ class LocalTarget:
         if not foreign:
             return Planned()
         who = sockets.holder(host, port, self._members())
-        return Planned(problems=[f"{sockets.shown(host, port)} is held by {who}"])
+        held = f"{sockets.shown(host, port)} is held by {who}: end that, or give the environment another `port:`"
+        return Planned(problems=[held])
 
     def _members(self) -> list[int]:
         state = self._runs.state()
