@@ -127,10 +127,6 @@ class Git:
         lines = self.run("log", *options, "--end-of-options", f"{base}..HEAD").split("\n")
         return [(name, mail) for name, _, mail in (line.partition("\0") for line in lines if line)]
 
-    def commit_time(self, commit: str) -> str:
-        """A commit's committer date, ISO 8601. For people only."""
-        return self.run("log", "-1", "--format=%cI", "--end-of-options", commit)
-
     def committer(self) -> str:
         """`Name <mail> seconds zone` for what is written now; a name of our own where git knows none (CI)."""
         own = self.status("var", "GIT_COMMITTER_IDENT")
@@ -141,10 +137,6 @@ class Git:
         return own.text.removesuffix("\n")
 
     # Ancestry. A shallow clone may say "no" wrongly, never "yes": what it can't tell is fetched (B6).
-
-    def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is `newer` or an ancestor of it."""
-        return self.reaches([newer], older)
 
     def reaches(self, tips: Iterable[str], commit: str) -> bool:
         """Whether `commit` is one of `tips` or an ancestor of one, in a single walk (B7).

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from model_devops.building.recipe import FILE, recipe_bytes
 from model_devops.config.views import artifact_patterns, runtime_block, train_commands
@@ -29,7 +28,6 @@ class Given:
     digests: dict[str, str]
     layout: dict[str, str]
     recipe: bytes
-    generated: dict[str, Path] = field(default_factory=dict)
 
     @property
     def inputs(self) -> Inputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_devops.config.types import Approval, Check, Environment, Model, Runtime
+from model_devops.config.types import Check, Model, Runtime
 
 
 def train_commands(model: Model) -> list[str]:
@@ -21,14 +21,6 @@ def runtime_block(model: Model) -> Runtime | None:
     """The runtime; plain text names the requirements file."""
     runtime = model.artifacts.runtime
     return Runtime(file=runtime) if isinstance(runtime, str) else runtime
-
-
-def approval_block(environment: Environment) -> Approval | None:
-    """What an approval must fulfil, or None where none is asked for."""
-    approval = environment.approval
-    if isinstance(approval, bool):
-        return Approval() if approval else None
-    return approval
 
 
 def artifact_patterns(model: Model) -> dict[str, list[str]]:

@@ -19,11 +19,6 @@ def current(revisions: Sequence[Revision]) -> Revision | None:
     return next((item for item in reversed(revisions) if item.status == VERIFIED), None)
 
 
-def newest_served(revisions: Sequence[Revision]) -> Revision | None:
-    """The newest verified revision that has a release: what runs, or ran before a stop."""
-    return next((item for item in reversed(revisions) if item.status == VERIFIED and item.release), None)
-
-
 def pending(revisions: Sequence[Revision]) -> Revision | None:
     """The revision that a killed run left behind (D6)."""
     return next((item for item in reversed(revisions) if item.status == PENDING), None)

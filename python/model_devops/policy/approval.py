@@ -48,13 +48,7 @@ def approve(
         if approval.after:
             found, problem = _seen(approval, policy, release, evidence, others, accept, reason)
             seen, problems = found or seen, problems + ([problem] if problem else [])
-    if problems:
-        raise RefusedError(
-            f"{release.version} can't be approved for {policy.name}"
-            + (f": {problems[0]}" if len(problems) == 1 else f": {len(problems)} reasons"),
-            kind="not-approvable",
-            problems=[Problem(text) for text in problems] if len(problems) > 1 else [],
-        )
+    _refuse(problems, release, policy.name)
     body = Approved(
         id=str(uuid.uuid4()),
         time=timestamp(),
@@ -67,6 +61,16 @@ def approve(
         comment=comment,
     )
     return project.store.add_evidence(release.digest, body)
+
+
+def _refuse(problems: list[str], release: Stored, environment: str) -> None:
+    if problems:
+        raise RefusedError(
+            f"{release.version} can't be approved for {environment}"
+            + (f": {problems[0]}" if len(problems) == 1 else f": {len(problems)} reasons"),
+            kind="not-approvable",
+            problems=[Problem(text) for text in problems] if len(problems) > 1 else [],
+        )
 
 
 def _ended(project: Project, release: Stored, accept: Accept) -> list[str]:

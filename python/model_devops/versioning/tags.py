@@ -44,11 +44,6 @@ class Tag:
     local: bool
     """Whether it is one of this clone's own tags."""
 
-    @property
-    def full_name(self) -> str:
-        """`name@v1.2.3`."""
-        return tag_name(self.name, self.version)
-
     @cached_property
     def record(self) -> Record | None:
         """The record inside; None for a foreign tag, or one whose record is of something else."""

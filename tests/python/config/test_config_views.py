@@ -13,7 +13,7 @@ from model_devops.cli.main import run
 from model_devops.config import dump, views
 from model_devops.config.durations import seconds
 from model_devops.config.load import loads
-from model_devops.config.types import Approval, Check, Model, Runtime
+from model_devops.config.types import Check, Model, Runtime
 from model_devops.errors import UsageError
 
 
@@ -44,15 +44,6 @@ def test_check_is_a_list_or_a_block(text: str, block: Check) -> None:
 )
 def test_runtime_is_a_file_or_a_block(artifacts: str, block: Runtime | None) -> None:
     assert views.runtime_block(model("", artifacts)) == block
-
-
-@pytest.mark.parametrize(
-    ("approval", "block"),
-    [("false", None), ("true", Approval()), ("{}", Approval()), ("{expires: 7d}", Approval(expires="7d"))],
-)
-def test_approval_is_a_switch_or_a_block(approval: str, block: Approval | None) -> None:
-    text = f"serve: {{command: x}}\nenvironments: {{test: {{target: local, port: 1, approval: {approval}}}}}"
-    assert views.approval_block(model(text).environments["test"]) == block
 
 
 def test_patterns_are_lists_of_the_artifacts_that_there_are() -> None:
