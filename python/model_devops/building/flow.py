@@ -78,6 +78,8 @@ class Building:
             standing_now = self.standing()
             release, new = self._release(given, standing_now)
         self._tell_unclaimed()
+        if self.options.at_least and not new:
+            self.notes.append(f"--at-least {self.options.at_least} raised nothing: this is {release.version} already")
         self._evidence(given, standing_now, release, new)
         return Outcome(release, new, self.trained, standing_now.why, self.notes)
 

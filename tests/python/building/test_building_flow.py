@@ -91,7 +91,10 @@ def test_V1_a_person_raises_the_level_with_a_reason_only(mini):
     assert mini.build("--at-least", "major")["code"] == 2
     assert mini.trainings == 1
     raised = mini.build("--at-least", "major", "--reason", "a new sensor")
-    assert raised["version"] == "2.0.0", raised["err"]
+    assert (raised["version"], raised["warnings"]) == ("2.0.0", []), raised["err"]
+    again = mini.build("--at-least", "major", "--reason", "a new sensor")
+    assert (again["version"], again["new"]) == ("2.0.0", False)
+    assert again["warnings"] == ["--at-least major raised nothing: this is 2.0.0 already"]
 
 
 def test_S6_a_build_that_yields_a_revoked_identity_is_refused(mini):
