@@ -1,6 +1,7 @@
 """What all tests share: a home of their own, a git that knows nothing of this machine, nothing left running."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from model_devops import notices
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
+
+# A shell starts what it runs in the background deaf to SIGINT, and every process of the tests would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Variables by which a CI, git or this program's own settings would reach into a test.
 FOREIGN = (

@@ -243,6 +243,7 @@ class Rollout:
         self.say(f"revision {revision.number} failed: {cause}")
         failed = undo(self, revision, before, cause, INTERRUPTED if interrupted else FAILED, began)
         if isinstance(why, InterruptedBySignal):
+            why.message = f"{title(self, revision)} was {cause}; {self._said(before, failed)}"
             why.details = self.details(failed)
         if isinstance(why, BaseException) and interrupted:
             raise why

@@ -10,7 +10,7 @@ class Approval implements Serializable {
     private static final int REFUSED = 4
     /** Arguments of the step itself; `time` and `unit` are those of Jenkins' `timeout`. */
     private static final Map<String, Object> DEFAULTS = [
-        submitter: '', message: '', time: 72, unit: 'HOURS', node: '', checkout: '',
+        submitter: '', message: '', time: 72, unit: 'HOURS', node: '', checkout: Closure,
     ].asImmutable()
     private static final List<String> REQUEST = ['environment', 'file', 'store', 'release', 'reason']
 
@@ -24,15 +24,12 @@ class Approval implements Serializable {
 
     /** Asks and records. Fails the build where the release is rejected, or no answer could let it in. */
     Map run(Map args) {
-        Object checkout = args.checkout
-        Map plain = [:] + args
-        plain.remove('checkout')
-        Arguments arguments = Arguments.of(STEP, plain, DEFAULTS).only(REQUEST)
+        Arguments arguments = Arguments.of(STEP, args, DEFAULTS).only(REQUEST)
         if (!arguments.request.environment) {
             arguments.problems.add('environment is missing: which one is the release to go to?')
         }
         cli.refuseWrong(arguments)
-        Agents agents = new Agents(steps, (String) arguments.own.node, checkout)
+        Agents agents = new Agents(steps, (String) arguments.own.node, arguments.own.checkout)
         if (agents.held()) {
             steps.echo("${STEP}: warning: an agent is held while a person decides. Give the stage `agent none`; " +
                 'this step takes an agent by itself for the moments that it needs one.')
@@ -40,9 +37,8 @@ class Approval implements Serializable {
         Map plan = (Map) agents.with { cli.attempt(planned(arguments), 'plan') }
         if (approved(plan)) {
             steps.echo("${STEP}: ${plan.release.name} ${plan.release.version} is approved for ${plan.environment} already")
-            return new Verdict(steps).conclude(arguments, plan)
         }
-        if (hopeless(plan)) {
+        if (approved(plan) || hopeless(plan)) {
             return new Verdict(steps).conclude(arguments, plan)
         }
         return record(arguments, agents, plan, ask(arguments, plan))

@@ -31,7 +31,10 @@ class Arguments implements Serializable {
         this.known = known
     }
 
-    /** Takes a step's arguments apart. `defaults` holds the step's own ones: a value's type is that of its default. */
+    /**
+     * Takes a step's arguments apart. `defaults` holds the step's own ones: a value's type is that of its default,
+     * and `Closure` stands for a closure that need not be given.
+     */
     @NonCPS
     static Arguments of(String step, Map args, Map defaults) {
         Map credentials = [:]
@@ -49,11 +52,13 @@ class Arguments implements Serializable {
                 }
             } else if (defaults.containsKey(name)) {
                 Object wanted = defaults[name]
-                if (value == null || fits(value, wanted)) {
-                    own.put(name, value instanceof CharSequence ? "${value}".toString() : (value == null ? wanted : value))
-                } else {
+                if (fits(value, wanted)) {
+                    own.put(name, value instanceof CharSequence ? "${value}".toString() : value)
+                } else if (value != null) {
                     problems.add("${name} takes ${kind(wanted)}, not ${shown(value)}".toString())
                 }
+            } else if (value instanceof Closure) {
+                problems.add("${name} takes no closure".toString())
             } else {
                 request.put(name, Json.plain(value))
             }
@@ -82,6 +87,9 @@ class Arguments implements Serializable {
 
     @NonCPS
     private static boolean fits(Object value, Object wanted) {
+        if (wanted instanceof Class) {
+            return value instanceof Closure
+        }
         if (wanted instanceof Map) {
             return value instanceof Map
         }
@@ -96,6 +104,9 @@ class Arguments implements Serializable {
 
     @NonCPS
     private static String kind(Object wanted) {
+        if (wanted instanceof Class) {
+            return 'a closure'
+        }
         if (wanted instanceof Boolean) {
             return 'true or false'
         }
@@ -107,6 +118,9 @@ class Arguments implements Serializable {
 
     @NonCPS
     static String shown(Object value) {
+        if (value instanceof Closure) {
+            return 'a closure' // which a text with it inside would call
+        }
         String text = "${value}".toString()
         return text.length() > 60 ? text.substring(0, 60) + '…' : text
     }

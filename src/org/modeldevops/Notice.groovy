@@ -7,7 +7,7 @@ class Notice implements Serializable {
 
     private static final long serialVersionUID = 1L
     private static final String STEP = 'modelNotify'
-    private static final Map<String, Object> DEFAULTS = [node: ''].asImmutable()
+    private static final Map<String, Object> DEFAULTS = [node: '', checkout: Closure].asImmutable()
 
     private final Object steps
 
@@ -28,13 +28,10 @@ class Notice implements Serializable {
     }
 
     private Map sent(Map args) {
-        Object checkout = args.checkout
-        Map plain = [:] + args
-        plain.remove('checkout')
-        Arguments given = Arguments.of(STEP, plain, DEFAULTS)
+        Arguments given = Arguments.of(STEP, args, DEFAULTS)
         Cli cli = new Cli(steps)
         cli.refuseWrong(given)
-        Map result = (Map) new Agents(steps, (String) given.own.node, checkout).with {
+        Map result = (Map) new Agents(steps, (String) given.own.node, given.own.checkout).with {
             cli.attempt(given.asking(told() + given.request), 'notify', [], failure())
         }
         if (result.exitCode != 0) {

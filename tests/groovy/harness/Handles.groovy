@@ -57,6 +57,8 @@ class Build {
     final List<String> junit = []
     final List<Map> inputs = []
     final List<String> notes = []
+    /** What `properties` set for the next build. */
+    List jobProperties
     Set<String> secrets = []
 
     /** A build's result only gets worse. */

@@ -11,7 +11,7 @@ class Steps {
         'sshUserPrivateKey', 'parameters', 'disableConcurrentBuilds', 'buildDiscarder', 'logRotator'] as Set
     static final Set<String> KNOWN = ['echo', 'error', 'unstable', 'sh', 'writeFile', 'readFile', 'fileExists', 'pwd', 'isUnix',
         'deleteDir', 'dir', 'withEnv', 'withCredentials', 'node', 'stage', 'timeout', 'input', 'parallel', 'catchError', 'retry',
-        'junit', 'archiveArtifacts', 'publishHTML', 'lock', 'milestone', 'libraryResource', 'checkout', 'properties',
+        'junit', 'archiveArtifacts', 'publishHTML', 'lock', 'milestone', 'libraryResource', 'checkout', 'git', 'properties',
         'pipeline', 'agent', 'stages', 'steps', 'post', 'when', 'environment', 'options', 'script', 'expression', 'branch',
         'matrix', 'axes', 'axis', 'name', 'values', 'label', 'library', 'always', 'success', 'failure', 'aborted', 'fixed', 'cleanup',
         'skipDefaultCheckout'] as Set
@@ -26,7 +26,7 @@ class Steps {
     }
 
     /** A describable: `choice(…)` and its like are data, not steps. */
-    static Object symbol(String name, List args) { [symbol: name] + (args.find { it instanceof Map } ?: [:]) }
+    static Object symbol(String name, List args) { [symbol: name] + (args.find { it instanceof Map } ?: (args ? [value: args[0]] : [:])) }
 
     Object perform(Fiber fiber, StepCall call) {
         if (['options', 'parameters', 'triggers'].contains(fiber.context.blocks ? fiber.context.blocks[-1] : '')) { return null }
@@ -79,7 +79,7 @@ class Steps {
 
     Object isUnix_(Fiber f, Map a, StepCall c) { on(f, 'isUnix'); true }
 
-    Object properties_(Fiber f, Map a, StepCall c) { build.notes << 'properties'; null }
+    Object properties_(Fiber f, Map a, StepCall c) { build.jobProperties = (List) a.value; null }
 
     // ---- files and processes
 
@@ -154,6 +154,12 @@ class Steps {
         on(f, 'checkout')
         controller.shell.git(f.context, a.repository, a.commit)
         return [GIT_COMMIT: a.commit]
+    }
+
+    Object git_(Fiber f, Map a, StepCall c) {
+        on(f, 'git')
+        controller.shell.git(f.context, a.url, "origin/${a.branch ?: 'master'}")
+        return [GIT_BRANCH: "origin/${a.branch}".toString()]
     }
 
     // ---- blocks

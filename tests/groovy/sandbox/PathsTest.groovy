@@ -10,7 +10,7 @@ import org.junit.Before
 import org.junit.Test
 import sandbox.Gate
 import sandbox.Lists
-import sandbox.Scripted
+import sandbox.Answers
 
 /** Every step, on every path that it can take, calls nothing that the sandbox refuses. */
 class PathsTest {
@@ -18,13 +18,13 @@ class PathsTest {
     private static final Set<String> USED = new TreeSet()
 
     World world
-    Scripted cli
+    Answers cli
     Gate gate = new Gate(Lists.used())
 
     @Before void begin() {
         world = new World()
         world.transformer = SandboxCpsTransformer
-        cli = new Scripted(world)
+        cli = new Answers(world)
         gate.register()
     }
 
@@ -44,7 +44,7 @@ class PathsTest {
     /** Runs a pipeline in the sandbox, with what people answer; `more` changes the controller. */
     private Object run(String pipeline, List answers = [], Closure more = { }) {
         Controller controller = world.controller(invoker: new SandboxInvoker(), restarts: false)
-        controller.resources = [Scripted.resources, new File(World.LIBRARY, 'resources')]
+        controller.resources = [Answers.resources, new File(World.LIBRARY, 'resources')]
         controller.answers.addAll(answers)
         more(controller)
         controller.run(pipeline)
@@ -99,7 +99,7 @@ class PathsTest {
 
     @Test void each_way_to_end() {
         [[2, 'usage', 'FAILURE'], [3, 'failed', 'FAILURE'], [4, 'superseded', 'NOT_BUILT'], [130, 'interrupted', 'ABORTED']].each { code, kind, result ->
-            cli = new Scripted(world, "ending $code")
+            cli = new Answers(world, "ending $code")
             cli.answer('test', (int) code, [error: [kind: kind, message: 'so', problems: [], hint: null]])
             failure('node { modelTest() }')
             assert world.last.result == result
@@ -200,10 +200,14 @@ class PathsTest {
     @Test void approvals_that_need_nobody_or_that_nobody_can_give() {
         cli.answer('plan', 0, [environment: 'production', conditions: [[name: 'approval', holds: true]]])
         assert run('modelApprove(environment: "production", checkout: { checkout scm })').exitCode == 0
-        cli = new Scripted(world, 'hopeless')
+        cli = new Answers(world, 'hopeless')
         cli.answer('plan', 4, [environment: 'production', conditions: [[name: 'tested', holds: false]]])
         failure('modelApprove(environment: "production")')
         assert failure('modelApprove(wrong: 1)').contains('environment is missing')
+        String mixed = failure('modelApprove(environment: "production", message: { "x" }, checkout: "y", reason: { "z" })')
+        assert mixed.contains('message takes a text, not a closure')
+        assert mixed.contains('checkout takes a closure, not y')
+        assert mixed.contains('reason takes no closure')
         assert world.last.inputs.isEmpty()
     }
 
@@ -262,7 +266,7 @@ class PathsTest {
         cli.answer('notify', 0)
         failure('modelPipeline(notify: [:])')
         assert cli.asked()*.verb == ['check', 'notify']
-        cli = new Scripted(world, 'mended')
+        cli = new Answers(world, 'mended')
         answers()
         run('modelPipeline(notify: [:], environments: ["test"])')
         assert cli.asked()*.verb[-1] == 'notify'
@@ -272,7 +276,7 @@ class PathsTest {
     @Test void the_flow_rejected_or_stopped() {
         answers()
         failure('modelPipeline(notify: [:])', [[verdict: 'reject', comment: 'bad', approver: 'bob']])
-        cli = new Scripted(world, 'stopped')
+        cli = new Answers(world, 'stopped')
         answers()
         try {
             run('modelPipeline(notify: [:])', [new FlowInterruptedException('stop')])

@@ -117,6 +117,36 @@ class ExamplesTest {
         assert failing(example('one-step'), [answers: [YES]]).log.contains('rolled it back')
     }
 
+    @Test void the_rollback_job_that_the_command_line_installs() {
+        world.run(example('one-step'), [answers: [YES]])
+        world.set('params.yaml', 'quality: 5', 'quality: 6')
+        world.commit('Next')
+        world.run(example('one-step'), [answers: [YES]])
+        Controller job = world.controller()
+        job.build.job = 'team/tiny-rollback'
+        job.build.parameters = [environment: 'production', version: '', reason: 'slow', dry_run: false]
+        job.run(installedRollback())
+        assert World.ask(world.productionPort).version == '1.0.0'
+        List choices = job.build.jobProperties.find { it.symbol == 'parameters' }.value
+        assert choices.find { it.name == 'version' }.choices == ['', '1.0.0']  // 1.0.1 was just left, and is blocked
+        assert choices.find { it.name == 'environment' }.choices == ['test', 'production']
+    }
+
+    /** The script in the job that `model-devops jenkins install` makes. */
+    private String installedRollback() {
+        String program = """
+            import xml.etree.ElementTree as ET
+            from model_devops.jenkins.jobs import Source, rollback
+            source = Source('${world.remote.path}', 'main', 'Jenkinsfile')
+            job = rollback('tiny', source, 'model.yaml', ['test', 'production'], 'model-devops', '')
+            print(ET.fromstring(job).findtext('definition/script'))
+        """.stripIndent()
+        Process process = [new File(World.LIBRARY, '.venv/bin/python').path, '-c', program].execute()
+        String script = process.text
+        assert process.waitFor() == 0 : process.err.text
+        return script
+    }
+
     @Test void the_project_s_own_pipeline() {
         File bin = new File(world.root, 'bin')
         bin.mkdirs()

@@ -1,5 +1,6 @@
 """Runs that are killed, servers and supervisors that are, and signals (D2, D3, D6, D9)."""
 
+import json
 import os
 import signal
 import subprocess
@@ -103,21 +104,23 @@ def test_D6_a_stop_killed_anywhere_is_followed_by_one_that_succeeds(served, home
     assert served.revisions()[-1]["action"] == "stop"
 
 
-def start_deploy(served) -> subprocess.Popen:
-    command = [sys.executable, "-m", "model_devops", "deploy", "test"]
+def start_deploy(served, *options: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "model_devops", *options, "deploy", "test"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, cwd=served.folder, **quiet)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_during_a_rollout_brings_back_what_ran(served, number, code):
+def test_a_signal_during_a_rollout_brings_back_what_ran_and_says_so(served, tmp_path, number, code):
     first = served.release()
     ok(served.run("deploy", "test"))
     served.release("seed: 2\nnotready: 1\n")
-    with start_deploy(served) as process:
+    with start_deploy(served, "--result", str(tmp_path / "result.json")) as process:
         until(lambda: len(served.revisions()) == 2 and served.run_state().get("revision") == 2)
         process.send_signal(number)
         assert process.wait(30) == code
+    message = json.loads((tmp_path / "result.json").read_text())["error"]["message"]
+    assert f"(revision 2) was interrupted by signal {number:d}; {first} runs again" in message
     assert served.get("/env")["MODEL_DEVOPS_VERSION"] == first
     assert served.revisions()[-1]["status"] == "interrupted"
     assert served.revisions()[-1]["restored"] == first

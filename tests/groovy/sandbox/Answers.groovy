@@ -6,12 +6,12 @@ import harness.Results
 import harness.World
 
 /** What the command line answers, where a test is about the Groovy side alone: real `sh`, prepared results. */
-class Scripted {
+class Answers {
 
     final File answers
     private final Map<String, Integer> counts = [:].withDefault { 0 }
 
-    Scripted(World world, String name = 'answers') {
+    Answers(World world, String name = 'answers') {
         answers = new File(world.root, name)
         new File(answers, 'asked').mkdirs()
         world.agents.each { it.env.ANSWERS = answers.path }
