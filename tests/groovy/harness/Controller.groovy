@@ -156,16 +156,24 @@ class Controller {
     private void perform(Fiber fiber, Throwable thrown) {
         StepCall call = fiber.waiting
         build.steps << call
-        try {
+        settle(fiber) {
             if (thrown) { throw thrown }
-            Object value = new Steps(this).perform(fiber, call)
+            new Steps(this).perform(fiber, call)
+        }
+    }
+
+    /** Goes on with what a step or the end of a block came to: a value, an exception, or bodies to run first. */
+    private void settle(Fiber fiber, Closure work) {
+        try {
+            Object value = work()
             if (value instanceof Bodies) {
                 begin(fiber, value)
             } else {
                 go(fiber, new Outcome(value, null))
             }
+        } catch (AssertionError wrong) {
+            throw wrong
         } catch (Throwable error) {
-            if (error instanceof AssertionError) { throw error }
             go(fiber, new Outcome(null, error))
         }
     }
@@ -200,19 +208,7 @@ class Controller {
         if (fiber.block.open == 0) { finish(fiber) }
     }
 
-    private void finish(Fiber fiber) {
-        try {
-            Object value = new Steps(this).finish(fiber)
-            if (value instanceof Bodies) {
-                begin(fiber, value)
-            } else {
-                go(fiber, new Outcome(value, null))
-            }
-        } catch (Throwable error) {
-            if (error instanceof AssertionError) { throw error }
-            go(fiber, new Outcome(null, error))
-        }
-    }
+    private void finish(Fiber fiber) { settle(fiber) { new Steps(this).finish(fiber) } }
 
     /** The controller stops and starts: nothing lives on but what was saved. */
     private void restart() {

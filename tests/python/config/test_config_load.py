@@ -238,9 +238,10 @@ def test_long_values_are_cut_in_messages() -> None:
 
 def test_without_a_file_the_next_step_is_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"no model\.yaml here") as caught:
+    with pytest.raises(UsageError, match=r"there is no model\.yaml at /.*/model\.yaml$") as caught:
         load(Path("model.yaml"))
-    assert caught.value.hint == "run `model-devops init`"
+    hint = "run `model-devops init` where the model is, or name the file: --file FOLDER/model.yaml"
+    assert caught.value.hint == hint
 
 
 @pytest.mark.parametrize(
