@@ -23,6 +23,8 @@ HEADERS = ["rev", "version", "digest", "what", "status", "who", "when", "why", "
 @store_option
 def command(environment: str, file: Path, store: str | None) -> Result:
     """History."""
+    from dataclasses import asdict
+
     from model_devops.deploy.history import history
     from model_devops.deploy.open import open_known
     from model_devops.project import open_project
@@ -35,7 +37,7 @@ def command(environment: str, file: Path, store: str | None) -> Result:
         output.say(f"ΔV: median {_span(often.median)}, mean {_span(often.mean)}, n = {often.n}")
     summary = f"{project.model.name} {environment}: {len(found.rows)} revision(s)"
     return Result(
-        summary, environment=environment, history=[row.__dict__ for row in found.rows], cadence=often.as_dict()
+        summary, environment=environment, history=[asdict(row) for row in found.rows], cadence=often.as_dict()
     )
 
 
@@ -43,7 +45,7 @@ def _cells(row: Row) -> list[object]:
     release = row.release.removeprefix("sha256:")[:12] if row.release else None
     when = (row.when or "").replace("T", " ")[:19]
     why = (row.why or "")[:60]
-    shown = len(row.evidence) or None
+    shown = ", ".join(dict.fromkeys(one.text for one in row.basis))
     proof = ", ".join(row.proof)
     status = "broken" if row.broken else row.status
     return [

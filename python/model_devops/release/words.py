@@ -37,6 +37,18 @@ def sentence(item: Evidence) -> str:  # noqa: PLR0911  one line for each kind
     return ""
 
 
+def ground(item: Evidence) -> str:
+    """A statement that a decision to deploy rested on, in a few words for people."""
+    match item.body:
+        case Tested(accepted=[_, *_] as metrics, by=by):
+            return f"tested ({', '.join(metrics)} accepted by {by or 'somebody'})"
+        case Approved(by=by):
+            return f"approved by {by or 'somebody'}"
+        case Deployed(environment=environment, status=status):
+            return f"{status} in {environment}"
+    return item.kind
+
+
 def _because(reason: str | None) -> str:
     return f": {reason}" if reason else ""
 

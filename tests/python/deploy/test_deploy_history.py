@@ -15,7 +15,10 @@ def rows(served, environment: str = "production") -> list[dict]:
     return ok(served.run("history", environment))["history"]
 
 
-TOLD = ("revision", "id", "action", "version", "release", "status", "by", "why", "proof", "restored", "broken", "delta")
+TOLD = (
+    *("revision", "id", "action", "version", "release", "status", "by", "why", "proof", "basis"),
+    *("restored", "broken", "delta"),
+)
 
 
 def test_D9_history_is_the_same_from_evidence_alone(served, tmp_path):
@@ -52,6 +55,34 @@ def test_D9_history_is_the_same_from_evidence_alone(served, tmp_path):
     expected = [row | ({"status": "verified"} if row["status"] == "proof-failed" else {}) for row in known]
     for row, wanted in zip(said, expected, strict=True):
         assert {name: row[name] for name in TOLD} == {name: wanted[name] for name in TOLD}, wanted["revision"]
+    (tmp_path / "revisions").rename(served.state("production") / "revisions")
+
+
+def test_D9_history_says_what_each_decision_rested_on(served, tmp_path):
+    """In words for people, and by digest for programs; from evidence alone it is the same."""
+    text = (served.folder / "model.yaml").read_text()
+    demands = 'requires: [tested, "deployed:test"], approval: true, '
+    served.commit(
+        **{"model.yaml": text.replace("production: {target: local, ", "production: {target: local, " + demands)}
+    )
+    version = served.release()
+    ok(served.run("test"))
+    ok(served.run("deploy", "test"))
+    approved = ok(served.run("approve", "production", "--as", "Ada"))["evidence"]
+    ok(served.run("deploy", "production"))
+    ok(served.run("stop", "production"))
+    told = [line for line in ok(served.run("history", "production"))["err"].splitlines() if version in line]
+    assert len(told) == 1
+    assert "tested, verified in test, approved by Ada" in told[0]
+    stopped, deployed = rows(served)
+    assert stopped["basis"] == []
+    assert rows(served, "test")[0]["basis"] == []
+    assert [(one["kind"], one["by"]) for one in deployed["basis"]][-1] == ("approved", "Ada")
+    assert deployed["basis"][-1]["digest"] == approved
+    assert [one["kind"] for one in deployed["basis"]] == ["tested", "deployed", "approved"]
+    assert [one["digest"] for one in deployed["basis"]] == deployed["evidence"][:-1]
+    (served.state("production") / "revisions").rename(tmp_path / "revisions")
+    assert rows(served)[0]["basis"] == deployed["basis"]
     (tmp_path / "revisions").rename(served.state("production") / "revisions")
 
 

@@ -15,8 +15,10 @@ from model_devops.release.evidence import (
     BODIES,
     Accepted,
     Approved,
+    Body,
     Built,
     Deployed,
+    Evidence,
     GateResult,
     Rejected,
     Revoked,
@@ -26,6 +28,7 @@ from model_devops.release.evidence import (
 from model_devops.release.layout import LayoutStore
 from model_devops.release.standing import built_here, counting, is_revoked, latest, rejected, standing
 from model_devops.release.store import Stored
+from model_devops.release.words import ground
 from release_samples import built
 
 Put = Callable[..., Stored]
@@ -322,3 +325,17 @@ def test_S7_a_store_without_the_builds_word_does_not_know_the_release(store: Lay
     assert built_here(store, filled)
     withdraw(store, filled.digest, item.digest)
     assert not built_here(store, filled)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (BODY["tested"], "tested (f1 accepted by somebody)"),
+        (Tested(**NOW, passed=True, by="Kim", accepted=["f1", "auc"]), "tested (f1, auc accepted by Kim)"),
+        (Tested(**NOW, passed=True, by="Kim"), "tested"),
+        (Approved(**NOW, environment="production", by="Ada"), "approved by Ada"),
+        (BODY["deployed"], "verified in test"),
+    ],
+)
+def test_what_a_decision_rested_on_is_told_in_a_few_words(body: Body, words: str) -> None:
+    assert ground(Evidence(digest=RELEASE, release=RELEASE, body=body)) == words
