@@ -64,13 +64,8 @@ def decide(
     if highest is None:
         return Decision(FIRST, "first", [Reason(level="first", text="the first release"), *because])
     reasons = [*_changes(base, identity, highest), *because]
-    if not any(reason.level in LEVELS for reason in reasons):
-        reasons.append(
-            Reason(
-                level="patch",
-                text=f"the same content as {base.version if base else highest}, made anew",
-            )
-        )
+    if base and not any(reason.level in LEVELS for reason in reasons):  # a pre-release (B8), or bytes that are gone
+        reasons.append(Reason(level="patch", text=f"nothing differs from {base.version}"))
     if wish and _rank(wish) > max(map(_rank, reasons)):
         reasons.append(wish)
     reasons.sort(key=_rank, reverse=True)

@@ -187,6 +187,15 @@ def test_B8_detached_head_without_remote_makes_a_prerelease_once(mini):
     assert mini.trainings == 1
 
 
+def test_B8_a_prerelease_of_what_is_released_already_says_that_nothing_differs(mini):
+    assert mini.build()["version"] == "1.0.0"
+    mini.git("checkout", "-q", "--detach")
+    same = mini.build()
+    assert same["version"].startswith("1.0.1-detached-"), same["err"]
+    assert same["trained"] is False
+    assert [reason["text"] for reason in same["release"]["reasons"]] == ["nothing differs from 1.0.0"]
+
+
 def test_B7_an_old_commit_rebuilt_returns_its_own_release(mini):
     old = mini.git("rev-parse", "HEAD")
     first = mini.build()

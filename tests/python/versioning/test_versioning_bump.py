@@ -130,9 +130,9 @@ def test_V1_raising_needs_a_level_and_a_reason(level: str, reason: str | None) -
         after(identity(), identity(), at_least=level, at_least_reason=reason)
 
 
-def test_B4_same_content_made_anew_is_a_patch_with_that_reason() -> None:
+def test_B8_the_same_content_is_a_patch_with_that_reason() -> None:
     found = after(identity(), identity())
-    assert (found.version, found.reasons[0].text) == ("1.2.4", "the same content as 1.2.3, made anew")
+    assert (found.version, found.reasons[0].text) == ("1.2.4", "nothing differs from 1.2.3")
     gone = after(identity(), identity(), because=[Reason(level="patch", text="its image is gone")])
     assert gone.reasons == [Reason(level="patch", text="its image is gone")]
 
