@@ -49,13 +49,19 @@ def detect(environ: Mapping[str, str] = os.environ) -> Build:
 
 
 def _detect(known: Mapping[str, str]) -> Build:
+    """The first CI that also says which build this is.
+
+    A variable that says only which CI there is may have been left in a person's shell: `model-devops jenkins` reads
+    JENKINS_URL. Believed, it would put CI's word behind what that person does (A1).
+    """
+    builds = []
     if known.get("GITHUB_ACTIONS") == "true":
-        return _github(known)
-    if "GITLAB_CI" in known:
-        return _gitlab(known)
+        builds.append(_github(known))
+    if known.get("GITLAB_CI") == "true":
+        builds.append(_gitlab(known))
     if "JENKINS_URL" in known or known.get("BUILD_TAG", "").startswith("jenkins-"):
-        return _jenkins(known)
-    return Build(ci="none", id=_unique())
+        builds.append(_jenkins(known))
+    return next((build for build in builds if build.url), Build(ci="none", id=_unique()))
 
 
 def _jenkins(known: Mapping[str, str]) -> Build:
@@ -65,7 +71,7 @@ def _jenkins(known: Mapping[str, str]) -> Build:
         url = f"jenkins:{job}#{number}"
     return Build(
         ci="jenkins",
-        id=url or _unique(),
+        id=url or "",
         url=url,
         job=job,
         number=number,
@@ -121,7 +127,7 @@ def _github(known: Mapping[str, str]) -> Build:
     attempt = f"{url}/attempts/{known.get('GITHUB_RUN_ATTEMPT', '1')}#{known.get('GITHUB_JOB', '')}"
     return Build(
         ci="github",
-        id=attempt if url else _unique(),
+        id=attempt,
         url=url,
         job=known.get("GITHUB_WORKFLOW"),
         number=known.get("GITHUB_RUN_NUMBER"),

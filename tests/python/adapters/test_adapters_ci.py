@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_devops.adapters.ci import detect
+from model_devops.adapters.ci import Build, detect
 
 JENKINS = {
     "JENKINS_URL": "https://ci/",
@@ -86,6 +86,30 @@ def test_jenkins_tag_build_is_of_no_branch() -> None:
 def test_jenkins_without_its_url_still_has_something_that_later_steps_share() -> None:
     build = detect({"BUILD_TAG": "jenkins-x-7", "JOB_NAME": "x", "BUILD_NUMBER": "7"})
     assert (build.ci, build.url) == ("jenkins", "jenkins:x#7")
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"JENKINS_URL": "https://ci/"},
+        {"JENKINS_URL": "https://ci/", "JOB_NAME": "x", "BRANCH_NAME": "main", "BUILD_USER_ID": "ada"},
+        {"BUILD_TAG": "jenkins-x-7", "BUILD_NUMBER": "7"},
+        {"GITLAB_CI": "true", "CI_JOB_MANUAL": "true", "GITLAB_USER_LOGIN": "ada", "CI_COMMIT_BRANCH": "main"},
+        GITLAB | {"GITLAB_CI": "false"},
+        {name: value for name, value in GITHUB.items() if name != "GITHUB_RUN_ID"},
+        {name: value for name, value in GITHUB.items() if name != "GITHUB_REPOSITORY"},
+        {name: value for name, value in GITHUB.items() if name != "GITHUB_SERVER_URL"},
+    ],
+)
+def test_A1_variables_that_name_no_build_are_no_word_of_ci(left: dict[str, str]) -> None:
+    build = detect(left)
+    assert build == Build(ci="none", id=build.id)
+    assert detect(left).id != build.id
+
+
+def test_A1_what_is_left_of_one_ci_hides_no_build_of_another() -> None:
+    left = {"GITHUB_ACTIONS": "true", "GITLAB_CI": "true", "GITHUB_ACTOR": "eve"}
+    assert detect(JENKINS | left) == detect(JENKINS)
 
 
 def test_B9_gitlab_jobs_of_a_pipeline_share_the_url_and_not_the_id() -> None:

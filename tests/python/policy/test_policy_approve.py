@@ -64,6 +64,30 @@ def test_A1_jenkins_approver_comes_from_its_input(mini):
 
 
 @pytest.mark.parametrize(
+    "left",
+    [
+        {"JENKINS_URL": "http://ci/", "MODEL_DEVOPS_APPROVER": "ann", "BUILD_USER_ID": "ann", "BRANCH_NAME": "main"},
+        {"GITLAB_CI": "true", "CI_JOB_MANUAL": "true", "GITLAB_USER_LOGIN": "ann"},
+        {"GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "ann", "GITHUB_TRIGGERING_ACTOR": "ann"},
+    ],
+)
+def test_A1_what_is_left_of_a_ci_in_a_shell_vouches_for_nobody(mini, left):
+    """Neither to approve, nor to withdraw a rejection; and what is done is done in the person's own name."""
+    built = ready(mini, "{by: [ann]}")
+    refused = mini.run("approve", "production", **left)
+    assert (refused["code"], refused["error"]["kind"]) == (4, "not-approvable")
+    assert "only CI's word counts" in refused["error"]["message"]
+    rejected = mini.run("approve", "production", "--reject", "--reason", "bad", **left)
+    assert (rejected["code"], rejected["origin"]) == (0, "cli"), rejected["err"]
+    deployed = mini.run("deploy", "test", **left)
+    assert deployed["error"]["kind"] != "nobody", deployed["err"]
+    withdrawn = mini.run("release", "withdraw", rejected["evidence"], "--reason", "fine", **left)
+    assert withdrawn["code"] == 0, withdrawn["err"]
+    asked = mini.run("plan", "production", "--release", built["digest"], **left)
+    assert "rejected" in asked["error"]["message"] + str(asked["error"]["problems"])
+
+
+@pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (("approve",), 2),

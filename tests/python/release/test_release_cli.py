@@ -143,6 +143,7 @@ def test_S6_revoke_counts_for_all_of_the_identity_and_needs_a_reason(line: Line)
 def test_A1_ci_vouches_only_for_who_started_a_manual_job(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     line.put("1.0.0")
     monkeypatch.setenv("GITLAB_CI", "true")
+    monkeypatch.setenv("CI_PIPELINE_URL", "https://gl/p/-/pipelines/9")
     monkeypatch.setenv("GITLAB_USER_LOGIN", "bob")
     code, refused, _ = line("release", "revoke", "1.0.0", "--reason", "x")
     assert (code, refused["error"]["kind"]) == (2, "nobody")
