@@ -7,8 +7,12 @@ turns them into the result file, the message on the terminal and the exit code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, ClassVar, NamedTuple
+from types import TracebackType
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+
+T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
@@ -148,3 +152,35 @@ class InterruptedBySignal(ModelDevopsError):
     def __init__(self, signum: int) -> None:
         super().__init__(f"interrupted by signal {signum}")
         self.exit_code = ExitCode(128 + signum)
+
+
+class Together:
+    """Asks several things of a call, so that all that is wrong with it is said at once: `with Together() as ask:`.
+
+    The block ends with the error of the one that went wrong, or with one error that has all of them as problems.
+    """
+
+    def __init__(self) -> None:
+        self._wrong: list[ModelDevopsError] = []
+
+    def __enter__(self) -> Together:
+        return self
+
+    def __call__(self, question: Callable[[], T]) -> T:
+        """The answer. There is none where the block ends with an error, so nobody sees that."""
+        try:
+            return question()
+        except (UsageError, RefusedError, UnreachableError) as error:
+            self._wrong.append(error)
+            return cast(T, None)
+
+    def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        if kind is None and self._wrong:
+            raise self._all()
+
+    def _all(self) -> ModelDevopsError:
+        if len(self._wrong) == 1:
+            return self._wrong[0]
+        gravest = min(self._wrong, key=lambda error: error.code)
+        problems = [Problem(error.message, hint=error.hint) for error in self._wrong]
+        return type(gravest)(f"{len(problems)} things are wrong with this call", kind=gravest.kind, problems=problems)

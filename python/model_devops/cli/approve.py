@@ -10,6 +10,7 @@ import click
 from model_devops.cli import output
 from model_devops.cli.options import as_option, file_option, reason_option, release_option, store_option
 from model_devops.cli.seam import Result
+from model_devops.errors import Together
 
 if TYPE_CHECKING:
     from model_devops.policy.person import Person
@@ -40,14 +41,19 @@ def command(
 ) -> Result:
     """Approve or reject."""
     from model_devops.building.choose import choose
+    from model_devops.deploy.open import open_wanted
+    from model_devops.policy.approval import why_rejected
     from model_devops.policy.person import who
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
-    person = who(project.build, as_)
-    chosen = choose(project, release)
+    with Together() as ask:
+        ask(lambda: open_wanted(project, environment))
+        chosen = ask(lambda: choose(project, release))
+        person = ask(lambda: who(project.build, as_))
+        why = ask(lambda: why_rejected(reason or comment)) if reject else ""
     if reject:
-        return _reject(project, environment, chosen, person, reason or comment)
+        return _reject(project, environment, chosen, person, why)
     return _approve(project, environment, chosen, person, reason, comment)
 
 
@@ -68,7 +74,7 @@ def _approve(
     return _result(text, release, body, person)
 
 
-def _reject(project: Project, environment: str, release: Stored, person: Person, reason: str | None) -> Result:
+def _reject(project: Project, environment: str, release: Stored, person: Person, reason: str) -> Result:
     """Recorded first, whatever happens then: what keeps this run from the rest is finished by the next one (A3)."""
     from model_devops.policy.approval import reject
 

@@ -9,6 +9,7 @@ import click
 from model_devops.cli import output
 from model_devops.cli.options import file_option, reason_option, release_option, store_option
 from model_devops.cli.seam import Result
+from model_devops.errors import Together
 
 
 @click.command(help="Roll a release out to ENVIRONMENT and prove what runs.")
@@ -22,13 +23,14 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     from model_devops.building.choose import choose
     from model_devops.building.summary import release_fields
     from model_devops.deploy.deploying import Deploy
-    from model_devops.deploy.open import open_rollout, open_target
+    from model_devops.deploy.open import open_rollout, open_wanted
     from model_devops.deploy.summary import revision_fields, told
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
-    chosen = choose(project, release)
-    target = open_target(project.model.name, environment)
+    with Together() as ask:
+        target = ask(lambda: open_wanted(project, environment))
+        chosen = ask(lambda: choose(project, release))
     rollout = open_rollout(project, environment, target, output.say)
     with output.warning_of(rollout.notes):
         outcome = rollout.run(Deploy(project, environment, chosen, reason))

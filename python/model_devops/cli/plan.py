@@ -10,6 +10,7 @@ import click
 from model_devops.cli import output
 from model_devops.cli.options import file_option, release_option, store_option
 from model_devops.cli.seam import Result
+from model_devops.errors import Together
 
 
 @click.command(help="Say what a deployment to ENVIRONMENT would change and which conditions fail.")
@@ -22,13 +23,15 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     from model_devops.building.choose import choose
     from model_devops.building.summary import release_fields
     from model_devops.deploy.deploying import Deploy
-    from model_devops.deploy.open import open_target
+    from model_devops.deploy.open import open_wanted
     from model_devops.deploy.plan import plan
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
-    chosen = choose(project, release)
-    found = plan(Deploy(project, environment, chosen), open_target(project.model.name, environment))
+    with Together() as ask:
+        target = ask(lambda: open_wanted(project, environment))
+        chosen = ask(lambda: choose(project, release))
+    found = plan(Deploy(project, environment, chosen), target)
     output.say(output.style(f"{project.model.name} {chosen.version} to {environment}", "bold"))
     for line in found.changes or ["no change: this runs there already"]:
         output.say(f"  {line}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from model_devops.adapters.paths import data_folder
 from model_devops.deploy.target import Target
-from model_devops.errors import UsageError
+from model_devops.errors import UnreachableError, UsageError
 from model_devops.project import Project
 
 if TYPE_CHECKING:
@@ -28,17 +28,40 @@ def open_target(model: str, environment: str) -> Target:
 def open_known(project: Project, environment: str) -> Target:
     """The same for a name that a person gave. UsageError where neither model.yaml nor this machine knows it."""
     target = open_target(project.model.name, environment)
-    known = tuple(project.model.environments)
+    known = list(project.model.environments)
     if environment not in known and target.place() is None:
-        from difflib import get_close_matches
-
-        near = get_close_matches(environment, known, 1)
-        raise UsageError(
-            f"{project.model.name} has no environment {environment!r}; there are: {', '.join(known) or 'none'}",
-            kind="unknown-environment",
-            hint=f"did you mean {near[0]}?" if near else "environments are named under `environments:` in model.yaml",
-        )
+        raise _unknown(project, environment, known)
     return target
+
+
+def open_wanted(project: Project, environment: str) -> Target:
+    """The same for what goes by the policy: the model.yaml where that comes from may know the name as well (P2).
+
+    It is asked only where nobody else knows the name. UnreachableError where it doesn't answer.
+    """
+    from model_devops.policy.source import environments
+
+    try:
+        return open_known(project, environment)
+    except UsageError as unknown:
+        try:
+            known = environments(project)
+        except UnreachableError as error:
+            raise UnreachableError(f"{unknown.message}; and {error.message}", hint=unknown.hint) from error
+    if environment not in known:
+        raise _unknown(project, environment, list(dict.fromkeys([*project.model.environments, *known])))
+    return open_target(project.model.name, environment)
+
+
+def _unknown(project: Project, environment: str, known: list[str]) -> UsageError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(environment, known, 1)
+    return UsageError(
+        f"{project.model.name} has no environment {environment!r}; there are: {', '.join(known) or 'none'}",
+        kind="unknown-environment",
+        hint=f"did you mean {near[0]}?" if near else "environments are named under `environments:` in model.yaml",
+    )
 
 
 def open_rollout(project: Project, environment: str, target: Target, say: Callable[[str], None]) -> Rollout:

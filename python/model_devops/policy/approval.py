@@ -117,14 +117,20 @@ def where_seen(approvals: Iterable[Approval], environment: str) -> str:
     return next((str(approval.after) for approval in approvals if approval.after), environment)
 
 
+def why_rejected(reason: str | None) -> str:
+    """The reason of a rejection. UsageError where there is none."""
+    if not (reason or "").strip():
+        raise UsageError("a rejection needs a reason", kind="no-reason", hint="add --reason WHY")
+    return str(reason).strip()
+
+
 def reject(project: Project, environment: str, release: Stored, person: Person, reason: str | None) -> Evidence:
     """Record a rejection, before anything else is done about it (A3). Anybody may reject.
 
     `environment` is the one that must leave the release (`where_seen`). A rejection by the same person there
     that stands already is taken for this one: a run that was killed is repeated.
     """
-    if not (reason or "").strip():
-        raise UsageError("a rejection needs a reason", kind="no-reason", hint="add --reason WHY")
+    why = why_rejected(reason)
     for item in rejections(project.store, release):
         if getattr(item.body, "environment", None) == environment and item.body.by == person.name:
             return item
@@ -135,7 +141,7 @@ def reject(project: Project, environment: str, release: Stored, person: Person, 
         origin=person.origin,
         url=project.build.url,
         environment=environment,
-        reason=str(reason).strip(),
+        reason=why,
     )
     recorded = project.store.add_evidence(release.digest, body)
     faults.point("approve.after-rejected")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -59,6 +59,17 @@ def read_policy(project: Project, environment: str, *, remembered: Place | None,
         note = f"{remote.name} does not answer, so the policy that {environment} read last holds: {error.message}"
         source = _kept_source(project, remote, remembered)
         return _policy(project, environment, block_kept, project.model, source, note=note)
+
+
+def environments(project: Project) -> list[str]:
+    """The names in model.yaml where policy comes from (P2); none where it isn't there. Raises as `read_policy`."""
+    remote = project.git.remote() if project.git else None
+    if project.git is None or remote is None:
+        return list(project.model.environments)
+    try:
+        return list(_protected(project, project.git, remote).model.environments)
+    except RefusedError:
+        return []
 
 
 def check_source(place: Place | None, source: Source, moved_from: str | None = None) -> None:
@@ -131,16 +142,29 @@ def _own_source(project: Project) -> Source:
     return Source(repository=os.path.realpath(folder), path=project.path)
 
 
-def _fetched(project: Project, git: Git, remote: Remote, environment: str, prerelease: bool) -> Policy:
+class _Protected(NamedTuple):
+    """model.yaml at the head of the protected branch."""
+
+    branch: str
+    tip: str
+    path: str
+    model: Model
+
+
+def _protected(project: Project, git: Git, remote: Remote) -> _Protected:
     branch = git.default_branch(remote)
     if branch is None:
         raise RefusedError(
-            f"{remote.name} has no branch yet, so there is no policy for {environment}",
+            f"{remote.name} has no branch yet, so there is no policy for {project.model.name}",
             kind="no-policy",
             hint=f"push the branch that holds it: git push -u {remote.name} HEAD",
         )
     tip = git.fetch_branch(remote, branch)
-    path, model = _model_at(project, git, tip, f"{remote.name}/{branch}")
+    return _Protected(branch, tip, *_model_at(project, git, tip, f"{remote.name}/{branch}"))
+
+
+def _fetched(project: Project, git: Git, remote: Remote, environment: str, prerelease: bool) -> Policy:
+    branch, tip, path, model = _protected(project, git, remote)
     block = _block(model, environment, f"{path} on {remote.name}/{branch}")
     source = Source(remote=remote.key, branch=branch, path=path)
     line = None

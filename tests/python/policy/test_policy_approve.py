@@ -91,7 +91,7 @@ def test_A1_what_is_left_of_a_ci_in_a_shell_vouches_for_nobody(mini, left):
     ("arguments", "code"),
     [
         (("approve",), 2),
-        (("approve", "nowhere"), 4),
+        (("approve", "nowhere"), 2),
         (("approve", "production", "--release", "9.9.9"), 4),
         (("approve", "production", "--as", "a\nb"), 2),
         (("approve", "production", "--reject"), 2),
