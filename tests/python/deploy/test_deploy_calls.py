@@ -63,4 +63,4 @@ def test_P2_an_environment_that_only_the_protected_branch_knows_is_no_mistake(se
     bare.rename(tmp_path / "gone.git")
     unknown = served.run("plan", "producton", "--release", version)
     assert unknown["code"] == 8, "it may be there"
-    assert "mini has no environment 'producton'; there are: test, other; and git ls-remote failed" in unknown["error"]["message"]
+    assert "mini has no environment 'producton'; there are: test, other; and git" in unknown["error"]["message"]
