@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @release_option
 @as_option
 @reason_option
-@click.option("--comment", help="What they say of it; recorded. It is no --reason.")
+@click.option("--comment", metavar="WORDS", help="What they say of it; recorded. It is no --reason.")
 @click.option("--reject", is_flag=True, help="The user test failed: no environment takes it; needs --reason.")
 def command(
     environment: str,

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from model_devops.cli.groups import Group
 from model_devops.cli.options import file_option
 from model_devops.cli.seam import Result
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Show the configuration that is in force."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_devops.cli import output
+from model_devops.cli.groups import Group
 from model_devops.cli.options import file_option
 from model_devops.cli.seam import Result
 
@@ -24,7 +25,7 @@ timeout_option = click.option("--timeout", metavar="SECONDS", type=click.IntRang
                               show_default=True, help="How long Jenkins may be away, as in a restart.")  # fmt: skip
 
 
-@click.group(help=HELP)
+@click.group(cls=Group, help=HELP)
 def command() -> None:
     """Group of the sub-verbs."""
 
@@ -47,11 +48,17 @@ def _pairs(values: tuple[str, ...]) -> dict[str, str]:
 @click.argument("job", required=False)
 @file_option
 @click.option("--repository", metavar="URL", help="What Jenkins clones. Default: this clone's remote.")
-@click.option("--branch", help="The branch that is released. Default: the remote's default branch.")
+@click.option("--branch", metavar="BRANCH", help="The branch that is released. Default: the remote's default branch.")
 @click.option("--jenkinsfile", metavar="PATH", help="In the repository. Default: beside model.yaml.")
 @click.option("--credentials", metavar="ID", help="Of the credentials that Jenkins clones with.")
 @click.option("-p", "--param", "params", metavar="NAME=DEFAULT", multiple=True, help="A parameter of the pipeline.")
-@click.option("--library", default="model-devops", show_default=True, help="As @Library names it, also with @version.")
+@click.option(
+    "--library",
+    metavar="NAME",
+    default="model-devops",
+    show_default=True,
+    help="As @Library names it, also with @version.",
+)
 @click.option("--agent", default="", metavar="LABEL", help="Where rollbacks run.  [default: any]")
 @click.option("--adopt", is_flag=True, help="Take a job over that isn't ours.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
@@ -118,7 +125,15 @@ def _follow(controller: Controller, queued: Run) -> Result:
 
 @command.command(help="Show what JOB did last, and what waits.")
 @click.argument("job")
-@click.option("-n", "--count", type=click.IntRange(1, 100), default=10, show_default=True, help="How many builds.")
+@click.option(
+    "-n",
+    "--count",
+    metavar="NUMBER",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="How many builds.",
+)
 @timeout_option
 def status(job: str, count: int, timeout: float) -> Result:
     """The newest builds first."""

@@ -58,6 +58,10 @@ class Verbs(click.Group):
         command: click.Command = import_module(f"model_devops.cli.{cmd_name}").command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`help` and `help VERB`, as people type it."""
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs without importing them."""
         with formatter.section("Verbs"):
@@ -91,7 +95,12 @@ class Verbs(click.Group):
             raise seam.translate(error) from error
 
 
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="VERB [ARGS]...",
+    epilog="`model-devops help VERB` explains one.",
+)
 @click.version_option(__version__, "--version", "-V", message="%(version)s")
 @click.option("--request", metavar="FILE", help="A JSON object with the verb's options.")
 @click.option("--result", metavar="FILE", help="Where to write the result document, also on failure.")

@@ -41,7 +41,13 @@ A message that can't be sent is a warning, never a failure."""
 @click.command(help=HELP)
 @file_option
 @store_option
-@click.option("--of", "of", type=click.Path(path_type=Path), help="The result document of the step that this is about.")
+@click.option(
+    "--of",
+    "of",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The result document of the step that this is about.",
+)
 @click.option(
     "--status",
     metavar="WORD",
@@ -54,10 +60,16 @@ A message that can't be sent is a warning, never a failure."""
     callback=_spoken,
     help="How the build before ended: tells fixed from ok; two ok are no news.",
 )
-@click.option("--stage", help="The stage that this is about.")
-@click.option("--message", help="What happened, where no result document says it.")
+@click.option("--stage", metavar="NAME", help="The stage that this is about.")
+@click.option("--message", metavar="WORDS", help="What happened, where no result document says it.")
 @click.option("--since", metavar="COMMIT", help="The last good build's commit; default: the last release's.")
-@click.option("--environment", "environments", multiple=True, help="Say what runs there now. Default: --of's.")
+@click.option(
+    "--environment",
+    "environments",
+    metavar="ENVIRONMENT",
+    multiple=True,
+    help="Say what runs there now. Default: --of's.",
+)
 @click.option("--format", "format_", type=click.Choice(["json", "slack", "teams"]), default="json", show_default=True,
               help="What the webhook understands.")  # fmt: skip
 @click.option("--mail-to", metavar="ADDRESS", multiple=True, help="Mail to this address.")

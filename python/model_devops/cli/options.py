@@ -10,15 +10,18 @@ file_option = click.option(
     "-f",
     "--file",
     "file",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     default=Path("model.yaml"),
     show_default=True,
     help="The model's model.yaml.",
 )
-store_option = click.option("--store", help="Where releases lie: a folder.")
-release_option = click.option("--release", help="A version or release digest; default: the one this build made.")
+store_option = click.option("--store", metavar="FOLDER", help="Where releases lie: a folder.")
+release_option = click.option(
+    "--release", metavar="VERSION", help="A version or release digest; default: the one this build made."
+)
 _WHY = "Why; it is recorded."
-reason_option = click.option("--reason", help=_WHY)
+reason_option = click.option("--reason", metavar="WHY", help=_WHY)
 
 
 def _not_blank(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -27,7 +30,7 @@ def _not_blank(_context: click.Context, _option: click.Parameter, value: str) ->
     return value.strip()
 
 
-required_reason_option = click.option("--reason", required=True, callback=_not_blank, help=_WHY)
+required_reason_option = click.option("--reason", metavar="WHY", required=True, callback=_not_blank, help=_WHY)
 as_option = click.option(
     "--as", "as_", metavar="NAME", help="Who says so, where CI doesn't; default: CI's word, else the login name."
 )

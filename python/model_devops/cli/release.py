@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_devops.cli import output
+from model_devops.cli.groups import Group
 from model_devops.cli.options import as_option, file_option, required_reason_option, store_option
 from model_devops.cli.seam import Result
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from model_devops.release.store import Stored
 
 
-@click.group(help="Show, list, verify, export and revoke releases.")
+@click.group(cls=Group, help="Show, list, verify, export and revoke releases.")
 def command() -> None:
     """Group of the sub-verbs."""
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from model_devops.cli import output
+from model_devops.cli.groups import Group
 from model_devops.cli.options import as_option, file_option, required_reason_option, store_option
 from model_devops.cli.seam import Result
 
 
-@click.group(help="Show, join and accept what the store of releases holds.")
+@click.group(cls=Group, help="Show, join and accept what the store of releases holds.")
 def command() -> None:
     """Group of the sub-verbs."""
 
@@ -71,7 +72,7 @@ def accept(file: Path, store: str | None, reason: str, as_: str | None, release:
 @command.command(help="Take over all that another store holds: a folder, with one model's store or several.")
 @file_option
 @store_option
-@click.argument("old", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("old", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def join(file: Path, store: str | None, old: Path) -> Result:
     """Nothing is taken where a version means something else in each. The other store stays as it is."""
     from model_devops.adapters.ci import detect

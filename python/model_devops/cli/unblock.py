@@ -15,7 +15,7 @@ from model_devops.cli.seam import Result
 @click.argument("environment")
 @file_option
 @store_option
-@click.option("--release", help="Its version or digest; default: the only one that is blocked.")
+@click.option("--release", metavar="VERSION", help="Its version or digest; default: the only one that is blocked.")
 @required_reason_option
 def command(environment: str, file: Path, store: str | None, release: str | None, reason: str) -> Result:
     """Unblock."""

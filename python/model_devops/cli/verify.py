@@ -12,7 +12,9 @@ from model_devops.cli.seam import Result
 
 @click.command(help="Compare the workspace with a release byte for byte, or a folder with a digest list.")
 @click.argument("what", required=False, metavar="[RELEASE|PATH]")
-@click.option("--against", type=click.Path(path_type=Path), help="A digest list, as `hash --files` writes it.")
+@click.option(
+    "--against", metavar="FILE", type=click.Path(path_type=Path), help="A digest list, as `hash --files` writes it."
+)
 @file_option
 @store_option
 def command(what: str | None, against: Path | None, file: Path, store: str | None) -> Result:

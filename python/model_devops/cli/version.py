@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_devops.cli import output
+from model_devops.cli.groups import Group
 from model_devops.cli.options import file_option, store_option
 from model_devops.cli.seam import Result
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from model_devops.versioning.known import Final, Known
 
 
-@click.group(help="Show, list and explain versions.")
+@click.group(cls=Group, help="Show, list and explain versions.")
 def command() -> None:
     """Versions."""
 
