@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from model_devops.adapters.git import Git
     from model_devops.config.load import Loaded
     from model_devops.config.types import Model
-    from model_devops.release.store import Store
+    from model_devops.release.oci import OciStore
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Project:
         return self.git.head() if self.git else None
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> OciStore:
         """Where this model's releases lie (S1)."""
         from model_devops.release.location import open_store
 

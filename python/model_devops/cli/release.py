@@ -181,10 +181,11 @@ def verify(file: Path, store: str | None, release: str | None) -> Result:
 def export(file: Path, store: str | None, release: str, path: Path) -> Result:
     """The folder must not exist yet."""
     from model_devops.project import open_project
+    from model_devops.release.transfer import export as copy_out
 
     project = open_project(file, store=store)
     found = _find(project, release)
-    project.store.export(found, path)
+    copy_out(project.store, found, path)
     output.say(f"{found.record.name} {found.version} is in {path}")
     output.say(f"  for example: oras pull --oci-layout {path}:{found.version}")
     return Result(f"{found.record.name} {found.version} exported", path=str(path))

@@ -19,12 +19,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from model_devops import faults
 from model_devops.adapters.files import sync_folder
 from model_devops.errors import RefusedError, UnreachableError, UsageError
 from model_devops.progress import Advance
+
+if TYPE_CHECKING:
+    from model_devops.release.repository import BlobStore, Content
 
 CHUNK = 1 << 20
 #: No document (manifest, config, record, statement) is read into memory beyond this many bytes.
@@ -145,6 +148,11 @@ class Blobs:
     def __init__(self, layout: Path) -> None:
         self.folder = layout / "blobs" / "sha256"
 
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
     def path(self, digest: str) -> Path:
         """Where the blob `sha256:…` lies. Raises ValueError for anything that is no digest."""
         algorithm, _, hexdigits = digest.partition(":")
@@ -196,14 +204,21 @@ class Blobs:
                 writer.commit()
         return entry
 
-    def take(self, other: Blobs, digest: str, size: int, meter: Meter) -> None:
+    def add(self, size: int, content: Content, meter: Meter) -> str:
+        """Store bytes of about `size` that `content` makes; returns their digest."""
+        with self.writer(size) as writer:
+            for piece in content(meter):
+                writer.write(piece)
+            return writer.commit()
+
+    def take(self, other: BlobStore, digest: str, size: int, meter: Meter) -> None:
         """Copy a blob from another folder, hashed on the way. Raises RefusedError as `read` does."""
         if self.has(digest, size):
             meter.add(size)
             return
         with other.open(digest) as stream, self.writer(size) as writer:
             if hash_stream(stream, meter, writer.write) != digest:
-                raise differs(f"blob {digest} has other bytes", other.folder)
+                raise differs(f"blob {digest} has other bytes", other.location)
             writer.commit()
 
     def open(self, digest: str) -> BinaryIO:
@@ -309,12 +324,12 @@ def _changed(source: Path, what: str) -> RefusedError:
     )
 
 
-def gone(what: str, where: Path) -> RefusedError:
+def gone(what: str, where: object) -> RefusedError:
     """The error for bytes that a store ought to have."""
     return RefusedError(f"{what} in {where}", kind="bytes-gone", hint=HEAL)
 
 
-def differs(what: str, where: Path) -> RefusedError:
+def differs(what: str, where: object) -> RefusedError:
     """The error for bytes that are not what their digest says."""
     return RefusedError(f"{what} in {where}", kind="bytes-differ", hint=HEAL)
 

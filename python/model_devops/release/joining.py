@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_devops.errors import UsageError
-from model_devops.release.blobs import Meter
 from model_devops.release.layout import LayoutStore
 from model_devops.release.location import Location, stores_below
 from model_devops.release.transfer import join
@@ -30,5 +29,5 @@ def join_stores(place: Location, model: Model, old: Path) -> list[str]:
         into = place.root / name
         if into.exists() and into.samefile(folder):
             raise UsageError(f"{folder} is this clone's store already")
-        taken += [f"{name} {tag}" for tag in join(LayoutStore(into), LayoutStore(folder), Meter())]
+        taken += [f"{name} {tag}" for tag in join(LayoutStore(into), LayoutStore(folder))]
     return taken

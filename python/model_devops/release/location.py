@@ -142,12 +142,12 @@ def _follow(found: Location, git: Git) -> None:
 
 def _take_along(old: Path, new: Path, *, private: bool) -> None:
     """Move what belonged to this clone alone; copy what other clones of another remote may still use."""
-    from model_devops.release.blobs import Meter, writing
+    from model_devops.release.blobs import writing
     from model_devops.release.transfer import join
 
     if not private:
         for folder in stores_below(old):
-            join(LayoutStore(new / folder.name), LayoutStore(folder), Meter())
+            join(LayoutStore(new / folder.name), LayoutStore(folder))
         return
     with writing(new):
         new.parent.mkdir(parents=True, exist_ok=True)

@@ -18,13 +18,16 @@ from pathlib import Path
 
 from model_devops.errors import RefusedError
 from model_devops.release import tarball_io
-from model_devops.release.blobs import LEFTOVER_AGE, Blobs, Meter, differs, each, hash_stream, write_all, writing
+from model_devops.release.blobs import LEFTOVER_AGE, Meter, differs, each, hash_stream, write_all, writing
 from model_devops.release.packing import Layer, artifact_order, safe_path
+from model_devops.release.repository import BlobStore
 
 TEMPORARY = ".model-devops-"
 
 
-def materialise(blobs: Blobs, layers: Sequence[Layer], folders: Mapping[str, str], target: Path, meter: Meter) -> None:
+def materialise(
+    blobs: BlobStore, layers: Sequence[Layer], folders: Mapping[str, str], target: Path, meter: Meter
+) -> None:
     """Write the layers' files below `target`, each artifact in its folder of `folders` ('' is the target itself).
 
     Raises RefusedError: `bytes-gone`, `bytes-differ`, `unsafe-path`; disk errors as `writing` does.
@@ -111,7 +114,7 @@ class Tree:
         self._known.add(folder)
 
 
-def _unpack(blobs: Blobs, layer: Layer, tree: Tree, meter: Meter) -> None:
+def _unpack(blobs: BlobStore, layer: Layer, tree: Tree, meter: Meter) -> None:
     if layer.path is not None:
         _copy(blobs, layer, tree.place(layer.path), meter)
         return
@@ -119,10 +122,10 @@ def _unpack(blobs: Blobs, layer: Layer, tree: Tree, meter: Meter) -> None:
         tarball_io.scan(blobs, layer, meter, lambda path, _: one.start(tree.place(path)))
 
 
-def _copy(blobs: Blobs, layer: Layer, place: str, meter: Meter) -> None:
+def _copy(blobs: BlobStore, layer: Layer, place: str, meter: Meter) -> None:
     with blobs.open(layer.digest) as stream, open(place, "xb") as out:
         if hash_stream(stream, meter, out.write) != layer.digest:
-            raise differs(f"{layer.artifact}/{layer.path} (blob {layer.digest}) has other bytes", blobs.folder)
+            raise differs(f"{layer.artifact}/{layer.path} (blob {layer.digest}) has other bytes", blobs.location)
 
 
 class _OneFile:

@@ -1,4 +1,4 @@
-"""Evidence in a layout: manifests with a `subject`, each under a tag of its own (S3, S4).
+"""Evidence in a repository: manifests with a `subject`, each under a tag of its own (S3, S4).
 
 A listing that may be incomplete refuses: what is missing might be a revocation. Other people's
 statements, and ours where they can't be read although their bytes are whole, are left out.
@@ -6,77 +6,72 @@ statements, and ours where they can't be read although their bytes are whole, ar
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from model_devops.errors import RefusedError, UnreachableError
-from model_devops.release import index as indexes
 from model_devops.release import statements
-from model_devops.release.blobs import Blobs
+from model_devops.release.blobs import HEAL
 from model_devops.release.evidence import Body, Evidence
-from model_devops.release.index import Index
-from model_devops.release.packing import MANIFEST, Descriptor
+from model_devops.release.packing import digest_of
+from model_devops.release.repository import Listing, Repository
 from model_devops.release.standing import counting
+from model_devops.release.store import Stored
 
 _OWN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.[0-9a-f]{16}")
 
 
 class Referrers:
-    """The statements of a layout. Read ones are kept: their digest is their content."""
+    """The statements of a repository. Read ones are kept: their digest is their content."""
 
-    def __init__(self, folder: Path, blobs: Blobs) -> None:
-        self._folder = folder
-        self._blobs = blobs
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
         self._read: dict[str, Evidence] = {}
 
-    def may_be(self, entry: Descriptor) -> bool:
-        """Whether an entry of the index can be a statement, as far as the index tells."""
-        tag = indexes.tag_of(entry)
-        if tag is not None:
-            return _OWN_TAG.fullmatch(tag) is not None or tag.startswith("sha256-")
-        return bool(entry.get("artifactType", statements.IN_TOTO) == statements.IN_TOTO)
-
-    def all(self, index: Index, release: str | None = None) -> list[Evidence]:
+    def all(self, listing: Listing, release: str | None = None) -> list[Evidence]:
         """All statements, or those about one release, in the order in which they were written.
 
         Raises UnreachableError (kind `incomplete`) where bytes are missing or differ (S4).
         """
-        found: dict[str, Evidence] = {}
-        for entry in index.entries:
-            if not self.may_be(entry) or not _may_be_about(entry, release):
-                continue
-            with contextlib.suppress(statements.Foreign, statements.Garbled):
-                item = self._evidence(entry)
-                if release in (None, item.release):
-                    found[item.digest] = item
-        return _in_order(found)
+        digests = self._repository.each(lambda tag: _named_by(tag, listing), _own_tags(listing, release))
+        digests = list(dict.fromkeys([*digests, *listing.others(release)]))
+        items = [item for item in self._repository.each(self._evidence, digests) if item is not None]
+        if not listing.ordered:
+            items.sort(key=lambda item: item.body.time)
+        return _in_order({item.digest: item for item in items if release in (None, item.release)})
 
-    def _evidence(self, entry: Descriptor) -> Evidence:
+    def _evidence(self, digest: str) -> Evidence | None:
+        """The statement, or None where it is none of ours or can't be understood."""
         try:
-            return self.check(entry)
+            return self._check(digest)
+        except (statements.Foreign, statements.Garbled):
+            return None
         except RefusedError as error:
-            raise UnreachableError(
-                f"a statement in {self._folder} can't be read, so what was said of this release isn't known:"
-                f" {error.message}",
-                kind="incomplete",
-                hint=error.hint,
-            ) from error
+            raise _incomplete(self._repository.location, error.message) from error
 
-    def check(self, entry: Descriptor) -> Evidence:
+    def problems(self, listing: Listing) -> list[str]:
+        """Statements that are damaged or can't be read, one message each."""
+        found = []
+        for name in [*_own_tags(listing, None), *listing.others(None)]:
+            try:
+                self._check(_named_by(name, listing) if _OWN_TAG.fullmatch(name) else name)
+            except statements.Foreign:
+                continue
+            except (RefusedError, UnreachableError, statements.Garbled) as error:
+                found.append(f"{name}: {error}")
+        return found
+
+    def _check(self, digest: str) -> Evidence:
         """Read one statement. Raises RefusedError (bytes), Foreign or Garbled."""
-        digest = entry["digest"]
         if digest not in self._read:
             self._read[digest] = self._parse(digest)
         return self._read[digest]
 
     def _parse(self, digest: str) -> Evidence:
         try:
-            manifest = json.loads(self._blobs.read(digest))
+            manifest = json.loads(self._repository.manifest(digest))
             release = manifest["subject"]["digest"]
             if manifest["artifactType"] != statements.IN_TOTO:
                 raise statements.Foreign(manifest["artifactType"])
@@ -86,22 +81,24 @@ class Referrers:
             raise statements.Foreign(f"no statement: {error} is missing") from error
         except ValueError as error:
             raise error if isinstance(error, statements.Foreign) else statements.Garbled(str(error)) from error
-        body = statements.loads(self._blobs.read(statement_digest), release)
+        body = statements.loads(self._repository.blobs.read(statement_digest), release)
         return Evidence(digest=digest, release=release, body=body)
 
-    def add(self, index: Index, subject: Descriptor, name: str, body: Body) -> Evidence:
-        """Write a statement and list it; the caller holds the index's lock."""
-        release = subject["digest"]
-        body = msgspec.structs.replace(body, supersedes=self._newest(index, release, body))
-        statement = statements.dumps(body, release, name)
-        manifest = statements.manifest(statement, body.kind, release, subject["size"])
-        for data in (statements.EMPTY, statement, manifest):
-            digest = self._blobs.put(data)
-        self._blobs.settle()
-        index.put(_descriptor(digest, len(manifest)), statements.tag(release, digest))
+    def add(self, listing: Listing, subject: Stored, body: Body) -> Evidence:
+        """Write a statement and list it; where the repository locks, the caller holds the lock."""
+        release = subject.digest
+        body = msgspec.structs.replace(body, supersedes=self._newest(listing, release, body))
+        statement = statements.dumps(body, release, f"{subject.record.name}@{subject.version}")
+        size = len(self._repository.manifest(release))
+        manifest = statements.manifest(statement, body.kind, release, size)
+        for data in (statements.EMPTY, statement):
+            self._repository.blobs.put(data)
+        self._repository.blobs.settle()
+        digest = digest_of(manifest)
+        listing.put(manifest, statements.IN_TOTO, statements.tag(release, digest))
         return Evidence(digest=digest, release=release, body=body)
 
-    def _newest(self, index: Index, release: str, body: Body) -> list[str]:
+    def _newest(self, listing: Listing, release: str, body: Body) -> list[str]:
         """Digests of what the new statement comes after: same release, kind and environment (S3).
 
         Withdrawn ones too: who doesn't take that withdrawal (S5) must still see them end with this statement.
@@ -109,14 +106,35 @@ class Referrers:
         environment = getattr(body, "environment", None)
         same = [
             item
-            for item in self.all(index, release)
+            for item in self.all(listing, release)
             if item.kind == body.kind and getattr(item.body, "environment", None) == environment
         ]
         return sorted(item.digest for item in counting(same))
 
 
+def _own_tags(listing: Listing, release: str | None) -> list[str]:
+    prefix = "sha256-" if release is None else statements.tag_prefix(release)
+    return [tag for tag in listing.tags() if tag.startswith(prefix) and _OWN_TAG.fullmatch(tag)]
+
+
+def _named_by(tag: str, listing: Listing) -> str:
+    """The digest of the statement's manifest, which its tag begins to spell: nothing may stand in its place."""
+    digest = listing.digest(tag)
+    if digest is None or not digest.startswith("sha256:" + tag.rpartition(".")[2]):
+        raise _incomplete("the store", f"the tag {tag} names {digest or 'nothing'}, which isn't that statement")
+    return digest
+
+
+def _incomplete(where: str, what: str) -> UnreachableError:
+    return UnreachableError(
+        f"a statement in {where} can't be read, so what was said of this release isn't known: {what}",
+        kind="incomplete",
+        hint=HEAL,
+    )
+
+
 def _in_order(found: dict[str, Evidence]) -> list[Evidence]:
-    """The order of the index, but each after what it names: other tools write the index in any order."""
+    """The order of the listing, but each after what it names: other tools write an index in any order."""
     ordered: dict[str, Evidence] = {}
     for item in found.values():
         stack = [item]
@@ -127,14 +145,3 @@ def _in_order(found: dict[str, Evidence]) -> list[Evidence]:
                 last = stack.pop()
                 ordered[last.digest] = last
     return list(ordered.values())
-
-
-def _may_be_about(entry: Descriptor, release: str | None) -> bool:
-    tag = indexes.tag_of(entry)
-    if release is None or tag is None or not _OWN_TAG.fullmatch(tag):
-        return True
-    return tag.startswith(statements.tag_prefix(release))
-
-
-def _descriptor(digest: str, size: int) -> dict[str, Any]:
-    return {"mediaType": MANIFEST, "artifactType": statements.IN_TOTO, "digest": digest, "size": size}

@@ -1,7 +1,6 @@
 """What a store of releases can do; the domain knows only this (S).
 
-One store holds the releases of one model. `layout.py` is a folder in the OCI image layout; a
-registry will be the second. Releases are looked up by version or by release digest.
+One store holds the releases of one model. Releases are looked up by version or by release digest.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from model_devops.release.record import Record
 
 if TYPE_CHECKING:
     from semver import Version
-
-"""Called with the number of bytes that were just done; from any thread, never from two at once."""
 
 
 class Stored:
@@ -122,9 +119,6 @@ class Store(Protocol):
 
         Raises UnreachableError (kind `incomplete`) where one that may belong to the listing can't be read (S4).
         """
-
-    def export(self, release: Stored, target: Path) -> None:
-        """Copy the release with its evidence into an OCI image layout of its own."""
 
 
 class PackedFiles(Protocol):

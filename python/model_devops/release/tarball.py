@@ -8,7 +8,7 @@ devices, sparse files, paths that lead out of the target).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 BLOCK = 512
@@ -41,6 +41,11 @@ def header(name: str, size: int) -> bytes:
 def padding(size: int) -> bytes:
     """What fills a member of this size up to whole blocks."""
     return bytes(-size % BLOCK)
+
+
+def length(sizes: Mapping[str, int]) -> int:
+    """Bytes of the whole layer with members of these names and sizes."""
+    return sum(len(header(name, size)) + size + -size % BLOCK for name, size in sizes.items()) + len(END)
 
 
 def _block(name: bytes, size: int, kind: bytes) -> bytes:

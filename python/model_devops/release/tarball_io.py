@@ -4,65 +4,66 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_devops.release import tarball
-from model_devops.release.blobs import CHUNK, Blobs, Meter, Writer, check_unchanged, differs, open_source, pieces
+from model_devops.release.blobs import CHUNK, Meter, check_unchanged, differs, open_source, pieces
 from model_devops.release.packing import Entry, Layer, path_order, safe_path
+
+if TYPE_CHECKING:
+    from model_devops.release.repository import BlobStore
 
 Sink = Callable[[str, int], Callable[[bytes], object]]
 """Given a member's path and size, returns what takes its bytes."""
 
 
 def write(
-    blobs: Blobs, artifact: str, sources: Mapping[str, Path], known: Mapping[str, Entry], meter: Meter
+    blobs: BlobStore, artifact: str, sources: Mapping[str, Path], known: Mapping[str, Entry], meter: Meter
 ) -> tuple[str, int, dict[str, Entry]]:
-    """Store files as one tar layer: (digest, size, {path: entry}). `known` as in `Blobs.copy`."""
+    """Store files as one tar layer: (digest, size, {path: entry}). `known` as in `BlobStore.copy`."""
     entries: dict[str, Entry] = {}
-    with blobs.writer(sum(source.stat().st_size for source in sources.values())) as writer:
-        out = _Buffered(writer)
+    sizes = {path: source.stat().st_size for path, source in sources.items()}
+    size = tarball.length({f"{artifact}/{path}": size for path, size in sizes.items()})
+
+    def content(meter: Meter) -> Iterator[bytes]:
         for path in path_order(sources):
-            entries[path] = _append(out, f"{artifact}/{path}", sources[path], known.get(path), meter)
-        out.write(tarball.END)
-        out.flush()
-        return writer.commit(), writer.size, entries
+            yield from _member(f"{artifact}/{path}", sources[path], known.get(path), meter, path, entries)
+        yield tarball.END
+
+    return blobs.add(size, lambda meter: _chunks(content(meter)), meter), size, entries
 
 
-class _Buffered:
+def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Collects small pieces, so that 100,000 files don't become 300,000 writes."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._buffer = bytearray()
-
-    def write(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) >= CHUNK:
-            self.flush()
-
-    def flush(self) -> None:
-        self._writer.write(bytes(self._buffer))
-        self._buffer.clear()
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        if len(buffer) >= CHUNK:
+            yield bytes(buffer)
+            buffer.clear()
+    yield bytes(buffer)
 
 
-def _append(out: _Buffered, name: str, source: Path, known: Entry | None, meter: Meter) -> Entry:
+def _member(
+    name: str, source: Path, known: Entry | None, meter: Meter, path: str, entries: dict[str, Entry]
+) -> Iterator[bytes]:
     with open_source(source) as stream:
         before = os.fstat(stream.fileno())
-        out.write(tarball.header(name, before.st_size))
+        yield tarball.header(name, before.st_size)
         sha256, size = hashlib.sha256(), 0
         for piece in pieces(stream, before.st_size):
             sha256.update(piece)
             size += len(piece)
-            out.write(piece)
+            yield piece
             meter.add(len(piece))
-        entry = (sha256.hexdigest(), size)
+        entry = entries[path] = (sha256.hexdigest(), size)
         check_unchanged(source, stream, before, entry, known)
-        out.write(tarball.padding(size))
-        return entry
+        yield tarball.padding(size)
 
 
-def scan(blobs: Blobs, layer: Layer, meter: Meter, sink: Sink | None = None) -> dict[str, Entry]:
+def scan(blobs: BlobStore, layer: Layer, meter: Meter, sink: Sink | None = None) -> dict[str, Entry]:
     """{path: entry} of a tar layer; its bytes go to `sink`, which must trust nothing before this returns.
 
     Raises RefusedError (`bytes-gone`, `bytes-differ`) for anything but the layer's own bytes.
@@ -72,7 +73,7 @@ def scan(blobs: Blobs, layer: Layer, meter: Meter, sink: Sink | None = None) -> 
         whole = hashlib.sha256()
 
         def read(size: int) -> bytes:
-            data = stream.read(size)
+            data = stream.read(size) or b""
             whole.update(data)
             meter.add(len(data))
             return data
@@ -82,9 +83,9 @@ def scan(blobs: Blobs, layer: Layer, meter: Meter, sink: Sink | None = None) -> 
                 path = _path(layer, member.name, entries)
                 entries[path] = _content(read, member.size, sink(path, member.size) if sink else None)
         except ValueError as error:
-            raise differs(f"{layer.artifact}.tar (blob {layer.digest}) is damaged: {error}", blobs.folder) from error
+            raise differs(f"{layer.artifact}.tar (blob {layer.digest}) is damaged: {error}", blobs.location) from error
         if "sha256:" + whole.hexdigest() != layer.digest:
-            raise differs(f"{layer.artifact}.tar (blob {layer.digest}) has other bytes", blobs.folder)
+            raise differs(f"{layer.artifact}.tar (blob {layer.digest}) has other bytes", blobs.location)
     return entries
 
 

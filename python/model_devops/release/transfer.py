@@ -1,4 +1,4 @@
-"""Whole releases from one layout to another: export, and joining two stores."""
+"""Whole releases from one store to another: export, copy, and joining two stores."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from model_devops.errors import RefusedError, UsageError
-from model_devops.release import index as indexes
-from model_devops.release.blobs import Meter
-from model_devops.release.index import Descriptor
+from model_devops.progress import task
+from model_devops.release import statements
+from model_devops.release.blobs import Meter, each
+from model_devops.release.layout import LayoutStore
+from model_devops.release.oci import OciStore
+from model_devops.release.packing import Descriptor
 from model_devops.release.store import Stored
 
-if TYPE_CHECKING:
-    from model_devops.release.layout import LayoutStore
 
-
-def export(store: LayoutStore, release: Stored, target: Path, meter: Meter) -> None:
+def export(store: OciStore, release: Stored, target: Path) -> None:
     """Copy a release and its evidence into a new layout, whole or not at all.
 
     Raises UsageError where `target` holds something already.
@@ -30,9 +30,7 @@ def export(store: LayoutStore, release: Stored, target: Path, meter: Meter) -> N
     target.absolute().parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=".model-devops-"))
     try:
-        wanted = {release.digest} | {item.digest for item in store.evidence(release.digest)}
-        index = indexes.read(store.folder)
-        copy(store, type(store)(temporary), [entry for entry in index.entries if entry["digest"] in wanted], meter)
+        copy(store, LayoutStore(temporary), tags_of(store, release))
         os.chmod(temporary, 0o755)
         if target.exists():
             target.rmdir()
@@ -41,50 +39,58 @@ def export(store: LayoutStore, release: Stored, target: Path, meter: Meter) -> N
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def join(into: LayoutStore, old: LayoutStore, meter: Meter) -> list[str]:
+def tags_of(store: OciStore, release: Stored) -> dict[str, str]:
+    """{tag: digest} of a release and of all that was said about it."""
+    evidence = store.evidence(release.digest)
+    return {release.version: release.digest} | {
+        statements.tag(release.digest, item.digest): item.digest for item in evidence
+    }
+
+
+def join(into: OciStore, old: OciStore) -> list[str]:
     """Take all that another store holds of the same model; returns the tags that are new.
 
     Nothing is taken where a version is in both with other content (RefusedError, kind `other-content`).
     """
-    there, entries = indexes.read(into.folder), indexes.read(old.folder).entries
-    clashes = [_clash(into, old, entry, there.tagged(indexes.tag_of(entry) or "")) for entry in entries]
-    if named := [clash for clash in clashes if clash]:
+    there, listing = into.repository.listing(), old.repository.listing()
+    entries = {tag: digest for tag in listing.tags() if (digest := listing.digest(tag)) is not None}
+    clashes = [tag for tag, digest in entries.items() if _clash(into, old, digest, there.digest(tag))]
+    if clashes:
         raise RefusedError(
-            f"{old.folder} and {into.folder} hold the same version with other content: {', '.join(named)}",
+            f"{old.location} and {into.location} hold the same version with other content: {', '.join(clashes)}",
             kind="other-content",
             hint="nothing was joined: decide which of the two is right; `model-devops release list --store` shows them",
         )
-    known = {indexes.tag_of(entry) for entry in there.entries}
-    taken = [entry for entry in entries if indexes.tag_of(entry) not in known]
-    copy(old, into, taken, meter)
-    return [tag for entry in taken if (tag := indexes.tag_of(entry))]
+    known = set(there.tags())
+    taken = {tag: digest for tag, digest in entries.items() if tag not in known}
+    copy(old, into, taken)
+    return list(taken)
 
 
-def _clash(into: LayoutStore, old: LayoutStore, entry: Descriptor, other: Descriptor | None) -> str | None:
-    """The version that means something else in each; for a pre-release content means identity (V6)."""
-    if other is None or other["digest"] == entry["digest"]:
-        return None
+def _clash(into: OciStore, old: OciStore, digest: str, other: str | None) -> bool:
+    """Whether a version means something else in each; for a pre-release content means identity (V6)."""
+    if other is None or other == digest:
+        return False
     with contextlib.suppress(RefusedError):
-        mine, theirs = into.find(other["digest"]), old.find(entry["digest"])
+        mine, theirs = into.find(other), old.find(digest)
         if mine and theirs and mine.record.is_prerelease and mine.record.identity == theirs.record.identity:
-            return None
-    return indexes.tag_of(entry)
+            return False
+    return True
 
 
-def copy(source: LayoutStore, target: LayoutStore, entries: list[Descriptor], meter: Meter) -> None:
-    """Copy manifests with all that they name, then list them."""
+def copy(source: OciStore, target: OciStore, tags: dict[str, str]) -> None:
+    """Copy manifests ({tag: digest}) with all that they name, then list them."""
     target.prepare()
-    for entry in entries:
-        manifest = json.loads(source.blobs.read(entry["digest"]))
-        for part in _parts(manifest, entry):
-            target.blobs.take(source.blobs, part["digest"], part["size"], meter)
+    manifests = {tag: source.repository.manifest(digest) for tag, digest in tags.items()}
+    parts = [part for data in manifests.values() for part in _parts(json.loads(data))]
+    with task("copying", sum(part["size"] for part in parts)) as advance:
+        meter = Meter(advance)
+        each(lambda part: target.blobs.take(source.blobs, part["digest"], part["size"], meter), parts, meter)
     target.blobs.settle()
-    with indexes.changing(target.folder) as index:
-        for entry in entries:
-            index.put(
-                {key: entry[key] for key in entry if key != "annotations"}, indexes.tag_of(entry) or entry["digest"]
-            )
+    with target.repository.changing() as listing:
+        for tag, data in manifests.items():
+            listing.put(data, json.loads(data).get("artifactType", ""), tag)
 
 
-def _parts(manifest: dict[str, Any], entry: Descriptor) -> list[Descriptor]:
-    return [*manifest.get("layers", []), *([manifest["config"]] if "config" in manifest else []), entry]
+def _parts(manifest: dict[str, Any]) -> list[Descriptor]:
+    return [*manifest.get("layers", []), *([manifest["config"]] if "config" in manifest else [])]

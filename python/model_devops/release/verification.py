@@ -8,8 +8,9 @@ from typing import Any
 
 from model_devops.errors import RefusedError
 from model_devops.release import tarball_io
-from model_devops.release.blobs import Blobs, Meter, differs, each, hash_stream
+from model_devops.release.blobs import Meter, differs, each, hash_stream
 from model_devops.release.packing import Entry, Layer
+from model_devops.release.repository import BlobStore
 from model_devops.release.store import Stored
 
 Memo = dict[str, Any]
@@ -17,7 +18,7 @@ Memo = dict[str, Any]
 
 
 def verify_release(
-    blobs: Blobs,
+    blobs: BlobStore,
     release: Stored,
     layers: Sequence[Layer],
     documents: Sequence[dict[str, Any]],
@@ -53,7 +54,7 @@ class _Findings:
             self.messages.append(f"{name}: {error.message}")
 
 
-def _hash(blobs: Blobs, layer: Layer, meter: Meter, memo: Memo) -> dict[str, Entry]:
+def _hash(blobs: BlobStore, layer: Layer, meter: Meter, memo: Memo) -> dict[str, Entry]:
     if layer.digest in memo:
         meter.add(layer.size)
     elif layer.path is None:
@@ -61,7 +62,7 @@ def _hash(blobs: Blobs, layer: Layer, meter: Meter, memo: Memo) -> dict[str, Ent
     else:
         with blobs.open(layer.digest) as stream:
             if hash_stream(stream, meter) != layer.digest:
-                raise differs(f"blob {layer.digest} has other bytes", blobs.folder)
+                raise differs(f"blob {layer.digest} has other bytes", blobs.location)
         memo[layer.digest] = None
     if layer.path is None:
         entries: dict[str, Entry] = memo[layer.digest]

@@ -139,6 +139,21 @@ def test_S4_every_statement_has_a_tag_of_its_own(store: LayoutStore, put: Put) -
     assert tags[f"sha256-{release[7:]}.{item.digest[7:23]}"] == item.digest
 
 
+def test_S4_a_tag_that_names_another_statement_refuses(store: LayoutStore, put: Put) -> None:
+    release = put().digest
+    revoked, harmless = (store.add_evidence(release, BODY[kind]) for kind in ("revoked", "built"))
+    index = store.folder / "index.json"
+    document = json.loads(index.read_text())
+    for entry in document["manifests"]:
+        if entry["digest"] == revoked.digest:
+            entry["digest"] = harmless.digest
+    index.write_text(json.dumps(document))
+    with pytest.raises(UnreachableError, match="which isn't that statement") as refused:
+        LayoutStore(store.folder).evidence(release)
+    assert refused.value.kind == "incomplete"
+    assert any("isn't that statement" in problem for problem in LayoutStore(store.folder).problems())
+
+
 @pytest.mark.parametrize("gone", ["manifest", "statement"])
 @pytest.mark.parametrize("how", ["missing", "changed"])
 def test_S4_a_listing_that_may_be_incomplete_refuses(store: LayoutStore, put: Put, gone: str, how: str) -> None:

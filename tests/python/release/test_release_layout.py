@@ -16,6 +16,7 @@ from model_devops import progress
 from model_devops.errors import RefusedError, UnreachableError, UsageError
 from model_devops.release.layout import LayoutStore
 from model_devops.release.store import Stored
+from model_devops.release.transfer import export
 from release_samples import LAYOUT, Sources, built, record_for, some_sources, write_files
 
 Put = Callable[..., Stored]
@@ -265,21 +266,21 @@ def test_a_file_of_two_artifacts_is_that_of_the_later_one(store: LayoutStore, tm
 def test_an_export_is_a_store_of_its_own_with_the_evidence(put: Put, store: LayoutStore, tmp_path: Path) -> None:
     stored = put("1.0.0")
     put("1.0.1")
-    store.export(stored, tmp_path / "export")
+    export(store, stored, tmp_path / "export")
     exported = LayoutStore(tmp_path / "export")
     assert stat.S_IMODE((tmp_path / "export").stat().st_mode) == 0o755, "others may read it"
     assert [release.version for release in exported.releases()] == ["1.0.0"]
     assert exported.evidence() == store.evidence(stored.digest)
     assert exported.verify(stored) == exported.problems() == []
     with pytest.raises(UsageError):
-        store.export(stored, tmp_path / "export")
+        export(store, stored, tmp_path / "export")
 
 
 def test_an_export_of_damaged_bytes_leaves_nothing(put: Put, store: LayoutStore, tmp_path: Path) -> None:
     stored = put()
     damage(blob(store, b"w" * 3000))
     with pytest.raises(RefusedError):
-        store.export(stored, tmp_path / "sub" / "export")
+        export(store, stored, tmp_path / "sub" / "export")
     assert list((tmp_path / "sub").iterdir()) == []
 
 
