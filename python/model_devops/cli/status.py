@@ -36,7 +36,7 @@ def command(environment: str | None, file: Path, store: str | None, check: bool)
         for remark in item.remarks:
             output.warn(f"{item.environment}: {remark}")
     healthy = all(item.healthy for item in found)
-    shown = ", ".join(f"{item.environment}: {_runs(item)}" for item in found)
+    shown = ", ".join(f"{item.environment}: {item.runs}" for item in found)
     fields: dict[str, Any] = {"healthy": healthy, "environments": [_fields(item) for item in found]}
     if check and not healthy:
         raise _unhealthy(found, fields)
@@ -55,18 +55,25 @@ def _unhealthy(found: list[Status], fields: dict[str, Any]) -> RefusedError:
     )
 
 
-def _runs(item: Status) -> str:
-    return (item.record.version if item.record else None) or "nothing"
-
-
 def _row(item: Status) -> list[object]:
-    state = "ready" if item.seen.ready else "running" if item.seen.running else "not running"
-    if item.seen.ready and item.record and item.seen.measured == item.record.model:
-        state = "ready, measured"
     number = item.record.number if item.record else None
     if item.record and item.stopped:
-        return [item.environment, _runs(item), number, "stopped", _stop(item.record)]
-    return [item.environment, _runs(item), number, state, item.seen.detail]
+        return [item.environment, item.runs, number, "stopped", _stop(item.record)]
+    if item.seen.running:
+        number = item.seen.revision
+    return [item.environment, item.runs, number, _state(item), item.seen.detail]
+
+
+def _state(item: Status) -> str:
+    """How it runs, whether its bytes are what its revision released, and what became of another than the one meant."""
+    if not item.seen.running:
+        return f"{item.record.version} not running" if item.record else "not running"
+    words = ["ready" if item.seen.ready else "running"]
+    if item.running and item.seen.measured == item.running.model:
+        words.append("measured")
+    if item.running and item.running is not item.record:
+        words.append(item.running.status)
+    return ", ".join(words)
 
 
 def _stop(record: Revision) -> str:
@@ -83,6 +90,9 @@ def _fields(item: Status) -> dict[str, Any]:
         "environment": item.environment,
         "healthy": item.healthy,
         "remarks": item.remarks,
+        "runs": item.runs,
         "revision": revision_fields(item.record),
+        "running": revision_fields(item.running),
+        "pending": revision_fields(item.pending),
         "observed": item.seen.__dict__,
     }

@@ -17,8 +17,20 @@ class Status:
 
     environment: str
     record: Revision | None
+    """What is meant to run: the newest verified revision (D2)."""
+    running: Revision | None
+    """The revision whose server runs, verified or not; None: nothing runs, or something that no record explains."""
+    pending: Revision | None
+    """A rollout that is under way or was killed (D6)."""
     seen: Observation
     remarks: list[str]
+
+    @property
+    def runs(self) -> str:
+        """The version that runs, `nothing`, or `unknown`: never the one that is only meant to."""
+        if not self.seen.running:
+            return "nothing"
+        return (self.running.version if self.running and _as_released(self.running, self.seen) else None) or "unknown"
 
     @property
     def healthy(self) -> bool:
@@ -34,36 +46,66 @@ class Status:
 def status(store: Store, environment: str, target: Target) -> Status:
     """Compare the environment's record with what runs there; the model's bytes are hashed anew."""
     revisions = target.revisions()
-    record = states.current(revisions)
+    record, left = states.current(revisions), states.pending(revisions)
     seen = target.observe()
-    remarks = _drift(record, seen)
+    running = next((item for item in revisions if seen.running and item.number == seen.revision), None)
+    remarks = _drift(record, running, seen)
     failed = states.broken(revisions)
     if failed is not None:
         remarks.append(
             f"revision {failed.number} failed, and what ran before could not be brought back: {failed.broken}"
         )
-    left = states.pending(revisions)
     if left is not None:
-        remarks.append(f"revision {left.number} is pending: running now, or left by a killed run")
-    return Status(environment, record, seen, remarks + _said(store, record))
+        remarks.append(_unfinished(left, record))
+    return Status(environment, record, running, left, seen, remarks + _said(store, record))
 
 
-def _drift(record: Revision | None, seen: Observation) -> list[str]:
-    if record is None or record.release is None:
-        return ["a server runs that no verified revision explains"] if seen.running else []
+def _unfinished(left: Revision, record: Revision | None) -> str:
+    """A pending revision, and what the next run on the environment does about it (D6)."""
+    back = f"brings {record.version} back" if record and record.release else "leaves nothing running"
+    first = (
+        f"proves {left.version}, smoke requests included, or {back}"
+        if left.release
+        else f"sees that nothing runs, or {back}"
+    )
+    return (
+        f"revision {left.number} ({_what(left)}) is unfinished: its run goes on, or was killed; then the next deploy,"
+        f" rollback or stop here first {first}"
+    )
+
+
+def _what(revision: Revision) -> str:
+    return f"{revision.action} of {revision.version}" if revision.release else revision.action
+
+
+def _as_released(running: Revision, seen: Observation) -> bool:
+    """Whether nothing that was seen of the model differs from the revision's."""
+    return all(digest in (None, running.model) for digest in (seen.measured, seen.digest))
+
+
+def _drift(record: Revision | None, running: Revision | None, seen: Observation) -> list[str]:
+    """What is not as the newest verified revision says."""
+    meant = record is not None and record.release is not None
     if not seen.running:
-        return [f"it does not run: {seen.detail}"]
+        return [f"it does not run: {seen.detail}"] if meant else []
     found = []
-    if seen.revision != record.number:
-        found.append(f"revision {seen.revision} runs instead of revision {record.number}")
+    if record is None or seen.revision != record.number:
+        runs = f"revision {running.number} ({running.version}, {running.status})" if running else "what no record names"
+        instead = f"revision {record.number} ({record.version})" if record and meant else "nothing"
+        found.append(f"{runs} runs instead of {instead}")
     if seen.foreign:
         found.append(f"its address is held by {seen.foreign}")
     elif not seen.ready:
         found.append("it is not ready")
-    if seen.measured and seen.measured != record.model and seen.revision == record.number:
-        found.append(f"the model's files were changed: measured {seen.measured[:71]}, deployed was {record.model}")
-    if seen.digest and seen.digest != record.model and seen.revision == record.number:
-        found.append(f"the server reports another model: {seen.digest[:71]}, deployed was {record.model}")
+    return found + (_differences(running, seen) if running else [])
+
+
+def _differences(running: Revision, seen: Observation) -> list[str]:
+    found = []
+    if seen.measured and seen.measured != running.model:
+        found.append(f"the model's files were changed: measured {seen.measured[:71]}, deployed was {running.model}")
+    if seen.digest and seen.digest != running.model:
+        found.append(f"the server reports another model: {seen.digest[:71]}, deployed was {running.model}")
     return found
 
 

@@ -143,8 +143,7 @@ def _runs(project: Project, environment: str) -> str:
     from model_devops.deploy.status import status
 
     found = status(project.store, environment, open_known(project, environment))
-    record = found.record
-    runs = f"{record.version} (revision {record.number})" if record and record.release else "nothing"
+    runs = f"{found.runs} (revision {found.seen.revision})" if found.seen.running else "nothing"
     return line("; ".join([runs, *found.remarks]), PROBLEM_LENGTH)
 
 

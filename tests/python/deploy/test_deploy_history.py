@@ -159,17 +159,27 @@ def test_D10_a_demand_for_proof_that_is_new_holds_from_the_next_run_on(served):
 def test_D6_plan_and_status_tell_of_a_pending_revision_and_leave_it_so(served):
     first = served.release()
     ok(served.run("deploy", "test"))
-    served.release("seed: 2\n")
+    second = served.release("seed: 2\n")
     assert served.run("deploy", "test", MODEL_DEVOPS_CRASH_AT="rollout.after-apply")["code"] == -signal.SIGKILL
     until(served.answers)
     planned = ok(served.run("plan", "test"))
     assert planned["warnings"] == ["revision 2 is pending: the next run on test checks it first"]
     told = ok(served.run("status", "test"))
-    assert told["environments"][0]["revision"]["version"] == first
-    assert told["environments"][0]["remarks"] == [
-        "revision 2 runs instead of revision 1",
-        "revision 2 is pending: running now, or left by a killed run",
+    (seen,) = told["environments"]
+    assert (seen["revision"]["version"], seen["running"]["version"], seen["pending"]["number"]) == (first, second, 2)
+    assert seen["remarks"] == [
+        f"revision 2 ({second}, pending) runs instead of revision 1 ({first})",
+        f"revision 2 (deploy of {second}) is unfinished: its run goes on, or was killed; then the next deploy, rollback"
+        f" or stop here first proves {second}, smoke requests included, or brings {first} back",
     ]
+    assert told["summary"].startswith(f"mini test: {second} ")
+    row = next(line for line in told["err"].splitlines() if line.startswith("test "))
+    assert row.split()[1:6] == [second, "2", "ready,", "measured,", "pending"], "what runs, not what is meant to"
+    tamper(served, "test", 2)
+    (seen,) = ok(served.run("status", "test"))["environments"]
+    assert seen["runs"] == "unknown", "bytes that nobody released"
+    assert any(text.startswith("the model's files were changed") for text in seen["remarks"])
+    tamper(served, "test", 2)
     assert served.revisions()[-1]["status"] == "pending"
     ok(served.run("deploy", "test"))
     assert [len(row["evidence"]) for row in rows(served, "test")] == [len(rows(served, "test")[1]["evidence"])] * 2
@@ -189,8 +199,34 @@ def test_status_tells_of_a_server_that_is_not_ready_and_of_one_that_nobody_expla
     held = record.read_text()
     record.write_text(held.replace('"verified"', '"failed"'))
     remarks = ok(served.run("status", "test"))["environments"][0]["remarks"]
-    assert remarks == ["a server runs that no verified revision explains"]
+    assert remarks == ["revision 1 (1.0.0, failed) runs instead of nothing"]
+    record.unlink()
+    (seen,) = ok(served.run("status", "test"))["environments"]
+    assert (seen["runs"], seen["running"], seen["remarks"][0]) == (
+        "unknown",
+        None,
+        "what no record names runs instead of nothing",
+    )
     record.write_text(held)
+
+
+def test_D6_status_tells_what_the_next_run_does_about_a_killed_first_deploy_and_a_killed_stop(served):
+    version = served.release()
+    assert served.run("deploy", "test", MODEL_DEVOPS_CRASH_AT="rollout.before-apply")["code"] == -signal.SIGKILL
+    (seen,) = ok(served.run("status", "test"))["environments"]
+    assert (seen["runs"], seen["revision"]) == ("nothing", None)
+    (remark,) = seen["remarks"]
+    assert remark.endswith(f"first proves {version}, smoke requests included, or leaves nothing running")
+    ok(served.run("deploy", "test"))
+    assert served.run("stop", "test", MODEL_DEVOPS_CRASH_AT="rollout.after-apply")["code"] == -signal.SIGKILL
+    told = ok(served.run("status", "test"))
+    (seen,) = told["environments"]
+    assert (seen["runs"], seen["running"], told["summary"].split()[2]) == ("nothing", None, "nothing")
+    assert seen["remarks"][0].startswith("it does not run: ")
+    assert "(stop) is unfinished" in seen["remarks"][1]
+    assert seen["remarks"][1].endswith(f"first sees that nothing runs, or brings {version} back")
+    row = next(line for line in told["err"].splitlines() if line.startswith("test "))
+    assert row.split()[1:6] == ["nothing", "2", version, "not", "running"], "what was meant to run, and doesn't"
 
 
 def test_status_tells_that_what_runs_was_rejected(served):
