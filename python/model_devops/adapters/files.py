@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from model_devops import faults
+
+#: How the names of files begin that are being written.
+TEMPORARY = ".tmp-"
+#: Temporary files that nobody wrote to for this long (seconds) were left by a killed process.
+LEFTOVER_AGE = 24 * 3600
 
 
 def sync_folder(folder: Path) -> None:
@@ -45,7 +51,7 @@ def create_exclusive(path: Path, data: bytes) -> bool:
 def _written(path: Path, data: bytes, mode: int, durable: bool) -> Iterator[str]:
     """A temporary file beside `path` with these bytes (on the disk); gone afterwards, and the folder flushed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = os.path.join(path.parent, f".tmp-{os.urandom(8).hex()}")
+    name = os.path.join(path.parent, f"{TEMPORARY}{os.urandom(8).hex()}")
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -63,6 +69,27 @@ def _written(path: Path, data: bytes, mode: int, durable: bool) -> Iterator[str]
             os.unlink(name)
     if durable:
         sync_folder(path.parent)
+
+
+def sweep(folder: Path, prefix: str = TEMPORARY, age: float = LEFTOVER_AGE) -> None:
+    """Remove what killed processes left: files and folders of this prefix, unchanged for `age` seconds.
+
+    With an age of 0 nobody else may write to the folder: the caller holds the lock for that. What can't be
+    removed stays.
+    """
+    old = time.time() - age
+    for entry in os.scandir(folder) if folder.is_dir() else ():
+        with contextlib.suppress(OSError):  # it got its name, or is somebody else's
+            if entry.name.startswith(prefix) and (age == 0 or entry.stat(follow_symlinks=False).st_mtime < old):
+                _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if not entry.is_dir(follow_symlinks=False):
+        return os.unlink(entry.path)
+    import shutil
+
+    return shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def reports_folder(folder: Path) -> Path:

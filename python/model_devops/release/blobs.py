@@ -14,7 +14,6 @@ import hashlib
 import os
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from model_devops import faults
-from model_devops.adapters.files import sync_folder
+from model_devops.adapters.files import TEMPORARY, sweep, sync_folder
 from model_devops.errors import RefusedError, UnreachableError, UsageError
 from model_devops.progress import Advance
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 #: No document (manifest, config, record, statement) is read into memory beyond this many bytes.
 LARGEST_DOCUMENT = 64 << 20
-#: Temporary files that nobody wrote to for this long (seconds) were left by a killed process.
-LEFTOVER_AGE = 24 * 3600
-TEMPORARY = ".tmp-"
 
 T = TypeVar("T")
 
@@ -246,12 +242,8 @@ class Blobs:
 
     def sweep(self) -> None:
         """Remove temporary files that a killed process left here or in the layout's folder."""
-        old = time.time() - LEFTOVER_AGE
-        for folder in (self.folder, self.folder.parent.parent):
-            for entry in os.scandir(folder):
-                with contextlib.suppress(FileNotFoundError):
-                    if entry.name.startswith(TEMPORARY) and entry.stat(follow_symlinks=False).st_mtime < old:
-                        os.unlink(entry.path)
+        sweep(self.folder)
+        sweep(self.folder.parent.parent)
 
 
 class Writer:

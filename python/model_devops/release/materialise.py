@@ -11,18 +11,18 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 
+from model_devops.adapters.files import sweep
 from model_devops.errors import RefusedError
 from model_devops.release import tarball_io
-from model_devops.release.blobs import LEFTOVER_AGE, Meter, differs, each, hash_stream, write_all, writing
+from model_devops.release.blobs import Meter, differs, each, hash_stream, write_all, writing
 from model_devops.release.packing import Layer, artifact_order, safe_path
 from model_devops.release.repository import BlobStore
 
-TEMPORARY = ".model-devops-"
+TEMPORARY = ".model-devops-tmp-"
 
 
 def materialise(
@@ -37,7 +37,7 @@ def materialise(
         target = target.absolute()
         base = target if target.is_dir() else target.parent
         base.mkdir(parents=True, exist_ok=True)
-        _sweep(base)
+        sweep(base, TEMPORARY)
         temporary = Path(tempfile.mkdtemp(dir=base, prefix=TEMPORARY))
         try:
             trees = {artifact: _tree(temporary, artifact, folders) for artifact in _artifacts(layers)}
@@ -173,12 +173,3 @@ def _merge(tree: Tree, into: Tree) -> None:
                 kind="unsafe-path",
                 hint="remove it and run the same command again",
             ) from error
-
-
-def _sweep(base: Path) -> None:
-    """Remove what a killed process left."""
-    old = time.time() - LEFTOVER_AGE
-    for entry in os.scandir(base):
-        with contextlib.suppress(FileNotFoundError):
-            if entry.name.startswith(TEMPORARY) and entry.stat(follow_symlinks=False).st_mtime < old:
-                shutil.rmtree(entry.path, ignore_errors=True)

@@ -10,11 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from model_devops.adapters.files import sweep
 from model_devops.errors import RefusedError, UsageError
 from model_devops.progress import task
 from model_devops.release import statements
 from model_devops.release.blobs import Meter, each
 from model_devops.release.layout import LayoutStore
+from model_devops.release.materialise import TEMPORARY
 from model_devops.release.oci import OciStore
 from model_devops.release.packing import Descriptor
 from model_devops.release.store import Stored
@@ -28,7 +30,8 @@ def export(store: OciStore, release: Stored, target: Path) -> None:
     if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
         raise UsageError(f"{target} is there already", hint="name a folder that doesn't exist yet")
     target.absolute().parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=".model-devops-"))
+    sweep(target.absolute().parent, TEMPORARY)
+    temporary = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=TEMPORARY))
     try:
         copy(store, LayoutStore(temporary), tags_of(store, release))
         os.chmod(temporary, 0o755)

@@ -72,6 +72,15 @@ def test_D6_a_rollout_killed_at_any_of_its_writes_is_followed_by_one_that_succee
         assert served.get("/env")["TURN"] == str(turns - 1)
     assert turns >= 4, "holder, copy, launch and status are written at least"
     assert ok(served.run("status", "test"))["healthy"]
+    left = {str(path.parent.relative_to(served.state())) for path in served.state().rglob(".tmp-*")}
+    assert left <= {"run"}, "what killed runs left; the supervisor may be writing in `run`"
+    for path in served.state().rglob(".tmp-*"):
+        os.utime(path, (0, 0))
+    (served.state() / "reports").mkdir(exist_ok=True)
+    (served.state() / "reports" / ".tmp-left").touch()
+    served.set_env("test", TURN="last")
+    ok(served.run("deploy", "test"))
+    assert list(served.state().rglob(".tmp-*")) == []
 
 
 ON_THE_WAY = ("revision.after-create", "local.after-stop", "local.after-start", "rollout.after-proof")

@@ -288,13 +288,26 @@ def test_old_leftovers_go_with_the_next_write_and_young_ones_stay(
     store: LayoutStore, put: Put, sources: Sources
 ) -> None:
     put()
-    old, young = store.blobs.folder / ".tmp-1-old", store.folder / ".tmp-young"
-    for path in (old, young):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
+    old, young = (".tmp-1-old", ".tmp-old"), (".tmp-1-young", ".tmp-young")
+    for blob, beside in (old, young):
+        for path in (store.blobs.folder / blob, store.folder / beside):
+            path.write_bytes(b"half")
+            if "old" in path.name:
+                os.utime(path, (time.time() - 2 * 24 * 3600,) * 2)
     LayoutStore(store.folder).put_files(sources, LAYOUT)
-    assert not old.exists()
-    assert young.exists()
+    assert sorted(path.name for path in store.folder.rglob(".tmp-*")) == sorted(young)
+
+
+@pytest.mark.parametrize("act", ["materialise", "export"])
+def test_what_a_killed_copy_left_goes_with_the_next_one_and_nobody_elses_folder(
+    store: LayoutStore, put: Put, tmp_path: Path, act: str
+) -> None:
+    stored, beside = put(), tmp_path / "beside"
+    for name in (".model-devops-tmp-left", ".model-devops-mine", ".model-devops"):
+        write_files(beside / name, {"part/of.bin": b"half"})
+        os.utime(beside / name, (time.time() - 2 * 24 * 3600,) * 2)
+    (store.materialise if act == "materialise" else store.export)(stored, beside / "out")
+    assert sorted(path.name for path in beside.iterdir()) == [".model-devops", ".model-devops-mine", "out"]
 
 
 def test_other_models_and_indexes_in_the_layout_are_passed_over(store: LayoutStore, put: Put) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from model_devops import faults
 from model_devops.adapters import clock
-from model_devops.adapters.files import create_exclusive, locked, write_atomic
+from model_devops.adapters.files import create_exclusive, locked, sweep, write_atomic
 from model_devops.deploy.revision import Place, Revision
 from model_devops.errors import BusyError, ModelDevopsError
 
@@ -36,11 +36,18 @@ class Records:
             except BlockingIOError:
                 raise self._busy(note) from None
             words = {"holder": holder, "since": clock.timestamp(), "pid": os.getpid()}
+            self._sweep()
             write_atomic(note, msgspec.json.encode(words), durable=False)
             try:
                 yield
             finally:
                 note.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left. Only who holds the lock writes here, and the supervisor below `run`."""
+        for name in (".", "revisions", "reports"):
+            sweep(self.folder / name, age=0)
+        sweep(self.folder / "run")
 
     def _busy(self, note: Path) -> BusyError:
         try:
