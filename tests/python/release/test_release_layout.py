@@ -306,7 +306,10 @@ def test_what_a_killed_copy_left_goes_with_the_next_one_and_nobody_elses_folder(
     for name in (".model-devops-tmp-left", ".model-devops-mine", ".model-devops"):
         write_files(beside / name, {"part/of.bin": b"half"})
         os.utime(beside / name, (time.time() - 2 * 24 * 3600,) * 2)
-    (store.materialise if act == "materialise" else store.export)(stored, beside / "out")
+    if act == "materialise":
+        store.materialise(stored, beside / "out")
+    else:
+        export(store, stored, beside / "out")
     assert sorted(path.name for path in beside.iterdir()) == [".model-devops", ".model-devops-mine", "out"]
 
 
