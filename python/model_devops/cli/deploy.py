@@ -20,6 +20,7 @@ from model_devops.errors import Together
 @reason_option
 def command(environment: str, file: Path, store: str | None, release: str | None, reason: str | None) -> Result:
     """Deploy."""
+    from model_devops.adapters.paths import refuse_unwritable
     from model_devops.building.choose import choose
     from model_devops.building.summary import release_fields
     from model_devops.deploy.deploying import Deploy
@@ -28,6 +29,7 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
+    refuse_unwritable()  # else the store, which is looked for elsewhere then, would lack the release
     with Together() as ask:
         target = ask(lambda: open_wanted(project, environment))
         chosen = ask(lambda: choose(project, release))

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from model_devops import __version__
+from model_devops.adapters.paths import unusable
 from model_devops.cli import output
 from model_devops.errors import ExitCode, InterruptedBySignal, ModelDevopsError, Problem, UsageError
 
@@ -143,7 +144,7 @@ def translate(error: BaseException) -> ModelDevopsError:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return InterruptedBySignal(2)
     if isinstance(error, OSError) and error.errno is not None:
-        return _system(error)
+        return unusable(error) or _system(error)
     return ModelDevopsError(
         f"{type(error).__name__}: {error}", hint="this is a defect of model-devops: please report it with this output"
     )

@@ -41,16 +41,18 @@ def open_wanted(project: Project, environment: str) -> Target:
     """
     from model_devops.policy.source import environments
 
+    target = open_target(project.model.name, environment)
+    known = list(project.model.environments)
+    if target.place() is not None or environment in known:
+        return target
     try:
-        return open_known(project, environment)
-    except UsageError as unknown:
-        try:
-            known = environments(project)
-        except UnreachableError as error:
-            raise UnreachableError(f"{unknown.message}; and {error.message}", hint=unknown.hint) from error
+        known += [name for name in environments(project) if name not in known]
+    except UnreachableError as error:
+        unknown = _unknown(project, environment, known)
+        raise UnreachableError(f"{unknown.message}; and {error.message}", hint=unknown.hint) from error
     if environment not in known:
-        raise _unknown(project, environment, list(dict.fromkeys([*project.model.environments, *known])))
-    return open_target(project.model.name, environment)
+        raise _unknown(project, environment, known)
+    return target
 
 
 def _unknown(project: Project, environment: str, known: list[str]) -> UsageError:

@@ -133,8 +133,8 @@ def _environments(asked: Asked, document: dict[str, Any], project: Project | Non
     for name in names:
         try:
             found[name] = _runs(project, name)
-        except ModelDevopsError as error:
-            warn(f"{name} could not be asked what runs: {error.message}")
+        except (ModelDevopsError, OSError) as error:
+            warn(f"{name} could not be asked what runs: {error}")
     return found
 
 

@@ -82,10 +82,10 @@ def _named(named: str, folder: Path) -> Path:
 def _default(git: Git | None, folder: Path) -> Location:
     kept = git.config_get(SETTING) if git else None
     key = _key(git, folder, kept)
-    base = _writable_home()
+    base, problem = _writable_home()
     if base is None:
         base = _beside_git(git, folder)
-        notices.warn(f"there is no home that can be written to: releases are kept in {base}, with this clone only")
+        notices.warn(f"{problem}: releases are kept in {base}, with this clone only")
     root = base / "stores" / slug(key)
     old = base / "stores" / slug(kept) if kept and kept != key else None
     return Location(root, key, old if old and holds_anything(old) else None)
@@ -108,15 +108,17 @@ def _beside_git(git: Git | None, folder: Path) -> Path:
     return git.common_dir / "model-devops" if git else folder / ".model-devops"
 
 
-def _writable_home() -> Path | None:
+def _writable_home() -> tuple[Path | None, str]:
+    """The data folder, or why there is none."""
     home = data_folder()
     if home is None:
-        return None
+        return None, "there is no home (HOME, or MODEL_DEVOPS_HOME)"
     try:
         home.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return home if os.access(home, os.W_OK | os.X_OK) else None
+        why = "" if os.access(home, os.W_OK | os.X_OK) else "you may only read it"
+    except OSError as error:
+        why = error.strerror or str(error)
+    return (None, f"{home} can't be written to ({why}; MODEL_DEVOPS_HOME names another)") if why else (home, "")
 
 
 def holds_anything(root: Path) -> bool:

@@ -186,16 +186,19 @@ def test_S1_a_registry_is_refused_in_so_many_words(repo: Path) -> None:
 def test_S1_without_a_writable_home_the_store_is_beside_git_with_a_warning(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: list[str], home_is: str
 ) -> None:
+    home = tmp_path / "file" / "home"
+    problem = f"{home} can't be written to (Not a directory; MODEL_DEVOPS_HOME names another)"
     if home_is == "none":
+        problem = "there is no home (HOME, or MODEL_DEVOPS_HOME)"
         monkeypatch.delenv("MODEL_DEVOPS_HOME")
         monkeypatch.setenv("HOME", "relative")
     else:
         (tmp_path / "file").touch()
-        monkeypatch.setenv("MODEL_DEVOPS_HOME", str(tmp_path / "file" / "home"))
+        monkeypatch.setenv("MODEL_DEVOPS_HOME", str(home))
     store = opened(repo)
     assert store.folder.is_relative_to(repo / ".git" / "model-devops")
     beside = repo / ".git" / "model-devops"
-    kept = f"there is no home that can be written to: releases are kept in {beside}, with this clone only"
+    kept = f"{problem}: releases are kept in {beside}, with this clone only"
     assert warned == [kept]
     fill(store, tmp_path / "work")
     assert versions(opened(repo)) == ["1.0.0"]

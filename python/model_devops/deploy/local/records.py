@@ -61,8 +61,9 @@ class Records:
 
     def place(self) -> Place | None:
         """What the environment remembers; None before its first revision."""
-        path = self.folder / "place.json"
-        return _read(path, Place) if path.exists() else None
+        with contextlib.suppress(FileNotFoundError):
+            return _read(self.folder / "place.json", Place)
+        return None
 
     def save_place(self, place: Place) -> None:
         """Remember."""
