@@ -10,10 +10,12 @@ import click
 from model_devops.cli import output
 from model_devops.cli.options import file_option, reason_option, store_option
 from model_devops.cli.seam import Result
+from model_devops.errors import Together
 
 if TYPE_CHECKING:
     from model_devops.deploy.target import Target
     from model_devops.project import Project
+    from model_devops.release.store import Stored
 
 
 @click.command(help="Return ENVIRONMENT to the newest earlier verified release, or to the one named.")
@@ -31,14 +33,17 @@ def command(
     from model_devops.deploy.rollback import Rollback
     from model_devops.deploy.summary import revision_fields, told
     from model_devops.project import open_project
+    from model_devops.release.lookup import find_release
 
     project = open_project(file, store=store)
-    target = open_known(project, environment)
+    with Together() as ask:
+        target = ask(lambda: open_known(project, environment))
+        wanted = ask(lambda: find_release(project.store, project.model.name, to)) if to else None
     if dry_run:
-        return _outlook(project, target, environment, to)
+        return _outlook(project, target, environment, wanted)
     rollout = open_rollout(project, environment, target, output.say)
     with output.warning_of(rollout.notes):
-        outcome = rollout.run(Rollback(environment, project.store, to, reason))
+        outcome = rollout.run(Rollback(environment, project.store, wanted, reason))
     summary = told(project.model.name, environment, outcome)
     output.say(output.style(summary, "green"))
     if outcome.revision and outcome.revision.replaced_version:
@@ -63,7 +68,7 @@ def _verified(project: Project) -> list[str]:
     return returnable(project.store, [open_target(project.model.name, name) for name in project.model.environments])
 
 
-def _outlook(project: Project, target: Target, environment: str, to: str | None) -> Result:
+def _outlook(project: Project, target: Target, environment: str, to: Stored | None) -> Result:
     from model_devops.deploy.rollback import outlook
 
     chosen, found = outlook(project.store, target, environment, to)

@@ -10,6 +10,7 @@ from model_devops.deploy.actor import Actor
 from model_devops.deploy.revision import Note, Place, Source
 from model_devops.deploy.target import Target
 from model_devops.errors import RefusedError
+from model_devops.release.lookup import plain
 
 
 def adopt(target: Target, environment: str, source: Source, reason: str, actor: Actor) -> tuple[Source, Source]:
@@ -27,7 +28,8 @@ def unblock(target: Target, environment: str, version: str | None, reason: str, 
     with target.lock(actor.holder):
         place = _known(target, environment)
         blocks = states.blocked(target.revisions(), place)
-        found = [digest for digest, by in blocks.items() if version in (None, digest, by.replaced_version)]
+        named = plain(place.model, version) if version else None
+        found = [digest for digest, by in blocks.items() if named in (None, digest, by.replaced_version)]
         if len(found) != 1:
             raise _undecided(environment, version, [str(by.replaced_version) for by in blocks.values()])
         note = Note(

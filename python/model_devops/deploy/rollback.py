@@ -79,22 +79,22 @@ def _is_higher(version: str, running: str) -> bool:
     return "-" not in version and "-" not in running and order(version) > order(running)
 
 
-def choose(found: list[Candidate], environment: str, to: str | None) -> Candidate:
+def choose(found: list[Candidate], environment: str, to: Stored | None) -> Candidate:
     """The newest candidate that nothing speaks against, or the one named. Raises RefusedError saying what does."""
-    named = [item for item in found if to is None or to in (item.revision.version, item.revision.release)]
+    named = [item for item in found if to is None or to.digest == item.revision.release]
     fit = next((item for item in named if item.objection is None), None)
     if fit is not None:
         return fit
     problems = [Problem(f"{item.revision.version}: {item.objection}") for item in named]
     if to is not None and not named:
-        message = f"{to} was never verified in {environment}, or it is what runs"
+        message = f"{to.version} was never verified in {environment}, or it is what runs"
         others = ", ".join(str(item.revision.version) for item in found)
         raise RefusedError(
             message, kind="not-verified-here", hint=f"verified there: {others}" if others else _see(environment)
         )
     message = f"{environment} has nothing to go back to"
     if to is not None:
-        message = f"{environment} can't go back to {to}: {named[0].objection}"
+        message = f"{environment} can't go back to {to.version}: {named[0].objection}"
     problems = problems if to is None else []
     raise RefusedError(message, kind="no-rollback", problems=problems, hint=_see(environment))
 
@@ -105,7 +105,7 @@ def _see(environment: str) -> str:
     )
 
 
-def outlook(store: Store, target: Target, environment: str, to: str | None) -> tuple[Candidate, list[Candidate]]:
+def outlook(store: Store, target: Target, environment: str, to: Stored | None) -> tuple[Candidate, list[Candidate]]:
     """What a rollback would go back to, and all candidates. Changes and recovers nothing; raises as `choose`."""
     found = candidates(store, target)
     try:
@@ -131,7 +131,7 @@ class Rollback:
 
     environment: str
     store: Store
-    to: str | None = None
+    to: Stored | None = None
     reason: str | None = None
 
     def ground(self, target: Target) -> Ground:

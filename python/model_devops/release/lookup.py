@@ -14,11 +14,15 @@ from model_devops.release.store import Store, Stored
 
 def find_release(store: Store, model: str, reference: str) -> Stored:
     """The release of a version (`1.4.2`, `v1.4.2`, `NAME@v1.4.2`) or release digest. Raises RefusedError (S2)."""
-    plain = reference if reference.startswith("sha256:") else reference.removeprefix(f"{model}@").removeprefix("v")
-    found = store.find(plain)
+    found = store.find(plain(model, reference))
     if found is None:
         raise not_in_store(store, model, reference)
     return found
+
+
+def plain(model: str, reference: str) -> str:
+    """The version or release digest that people mean by one of these."""
+    return reference if reference.startswith("sha256:") else reference.removeprefix(f"{model}@").removeprefix("v")
 
 
 def not_in_store(store: Store, model: str, reference: str) -> RefusedError:

@@ -85,10 +85,26 @@ def test_D8_rollback_needs_no_reachable_git_remote(served, tmp_path):
 
 
 def test_D8_a_named_release_that_was_never_verified_there_is_refused(served):
-    two(served)
-    refused = served.run("rollback", "test", "--to", "9.9.9")
+    first, _ = two(served)
+    never = served.release("seed: 3\n")
+    refused = served.run("rollback", "test", "--to", never)
     assert (refused["code"], refused["error"]["kind"]) == (4, "not-verified-here")
-    assert "1.0.0" in refused["error"]["hint"]
+    assert refused["error"]["hint"] == f"verified there: {first}"
+
+
+def test_D8_rollback_finds_releases_by_what_people_write_as_all_verbs_do(served):
+    first, second = two(served)
+    digest = served.revisions()[0]["release"]
+    for named in (first, f"v{first}", f"mini@v{first}", f"mini@{first}", digest):
+        assert ok(served.run("rollback", "test", "--dry-run", "--to", named))["to"] == first, named
+    unknown = served.run("rollback", "test", "--to", "v9.9.9")
+    assert (unknown["code"], unknown["error"]["kind"]) == (4, "not-in-store")
+    assert "has no release v9.9.9 of mini" in unknown["error"]["message"]
+    both = served.run("rollback", "tets", "--to", "v9.9.9")
+    assert [both["code"], len(both["error"]["problems"])] == [2, 2], "all at once"
+    ok(served.run("rollback", "test", "--to", f"mini@v{first}"))
+    assert version_that_runs(served) == first
+    ok(served.run("unblock", "test", "--release", f"mini@v{second}", "--reason", "it was the camera"))
 
 
 def test_B1_rollback_runs_the_old_bytes_with_the_old_command(served):

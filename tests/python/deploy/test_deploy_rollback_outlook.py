@@ -30,4 +30,4 @@ def test_D8_a_dry_run_without_anything_to_go_back_to_is_refused(served):
     done = served.run("rollback", "test", "--dry-run")
     assert (done["code"], done["candidates"]) == (4, [])
     assert "`model-devops history test`" in done["error"]["hint"]
-    assert "`model-devops history test`" in served.run("rollback", "test", "--to", "9.9.9")["error"]["hint"]
+    assert "`model-devops history test`" in served.run("rollback", "test", "--to", "1.0.0")["error"]["hint"]
