@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from model_devops.config.load import Loaded
     from model_devops.config.types import Model
     from model_devops.release.oci import OciStore
+    from model_devops.versioning.tags import Tag
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,21 @@ class Project:
         from model_devops.release.location import open_store
 
         return open_store(self.model, self.git, self.store_argument, folder=self.folder, fork=self.build.fork)
+
+    @cached_property
+    def tags(self) -> list[Tag]:
+        """Tags of final versions: the remote's as of now where it answers, else what this clone knows. Asked once."""
+        from model_devops import notices
+        from model_devops.errors import RefusedError, UnreachableError, UsageError
+        from model_devops.versioning.tags import known_tags, read_tags
+
+        if self.git is None:
+            return []
+        try:
+            return read_tags(self.git, self.git.remote(), self.model.name)
+        except (UnreachableError, RefusedError, UsageError) as error:
+            notices.warn(f"{error.message}: numbers mean what this clone's tags said last")
+            return known_tags(self.git, self.model.name)
 
 
 def open_project(file: Path, *, store: str | None = None) -> Project:

@@ -9,6 +9,7 @@ from model_devops.project import Project
 from model_devops.release.evidence import Built, Evidence
 from model_devops.release.lookup import find_release
 from model_devops.release.store import Stored
+from model_devops.versioning.contested import refuse_contested
 
 
 def choose(project: Project, reference: str | None) -> Stored:
@@ -16,24 +17,28 @@ def choose(project: Project, reference: str | None) -> Stored:
     build which it was restarted from; else the only one built from this commit. None or several: refused.
     """
     if reference:
-        return _named(project, reference)
+        return named(project, reference)
     built = [item for item in project.store.evidence(kind="built") if _body(item).commit == project.commit]
     for url in (project.build.url, project.build.restarted_from):
         of_build = [item for item in built if url and _body(item).url == url]
         if of_build:
-            return _named(project, of_build[-1].release)
+            return named(project, of_build[-1].release)
     releases = list(dict.fromkeys(item.release for item in built))
     if len(releases) == 1:
-        return _named(project, releases[0])
+        return named(project, releases[0])
     raise _undecided(project, releases)
+
+
+def named(project: Project, reference: str) -> Stored:
+    """The release of a digest or a version. A version that its tag claims for something else is refused (V6)."""
+    found = find_release(project.store, project.model.name, reference)
+    if reference != found.digest and not found.record.is_prerelease:
+        refuse_contested(project.tags, found, project.store)
+    return found
 
 
 def _body(item: Evidence) -> Built:
     return cast(Built, item.body)
-
-
-def _named(project: Project, reference: str) -> Stored:
-    return find_release(project.store, project.model.name, reference)
 
 
 def _undecided(project: Project, releases: list[str]) -> RefusedError:

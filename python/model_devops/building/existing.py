@@ -11,6 +11,7 @@ from model_devops.release.evidence import Tested
 from model_devops.release.record import Reason
 from model_devops.release.standing import counting, on_release_branch
 from model_devops.release.store import PackedFiles, Store, Stored
+from model_devops.versioning.contested import refuse_contested
 from model_devops.versioning.known import Final, Known, Passed, combined, known
 from model_devops.versioning.prerelease import origin
 from model_devops.versioning.standing import Late, Standing, late, superseded
@@ -85,22 +86,10 @@ def equal_identity(
         if final.stored and project.store.has_bytes(final.stored):
             return final.stored
         if project.store.describe(packed, record)[0] == final.digest:
-            _refuse_other_content(project.store, final)
+            if final.other is not None:
+                refuse_contested(known_now.tags, final.other, project.store)  # building again ends here again
             return project.store.name(packed, record)
     return None
-
-
-def _refuse_other_content(store: Store, final: Final) -> None:
-    """The store may hold something else under the number that the tag claims: building again ends here again (V6)."""
-    held = store.find(final.version)
-    if held is not None and held.digest != final.digest:
-        raise RefusedError(
-            f"{final.version} is claimed by its tag for {str(final.digest)[:19]}, and the store {store.location} holds"
-            f" {held.digest[:19]} under that number",
-            kind="other-content",
-            hint="take a store that holds what was claimed, or an empty one (`store:` in model.yaml or --store);"
-            " in this one only a change gets a number, the next",
-        )
 
 
 def reverted(known_now: Known, product: Product) -> list[Reason]:

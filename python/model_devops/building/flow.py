@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from model_devops import faults
 from model_devops.adapters.clock import timestamp
-from model_devops.building import existing, made, params, workspace
+from model_devops.building import existing, made, params, unclaimed, workspace
 from model_devops.building.branch import policy_branch
 from model_devops.building.inputs import Given, read_inputs
 from model_devops.building.train import keep_folder, same_training, train
@@ -22,11 +22,11 @@ from model_devops.release.record import Origin, Reason, Record
 from model_devops.release.store import PackedFiles, Stored
 from model_devops.versioning.bump import decide
 from model_devops.versioning.claim import Lost, claim
-from model_devops.versioning.known import Final, Known, known
+from model_devops.versioning.known import Known, known
 from model_devops.versioning.prerelease import existing as existing_prerelease
 from model_devops.versioning.prerelease import suffix
 from model_devops.versioning.standing import Standing, standing
-from model_devops.versioning.tags import refuse_other_path, tag_name
+from model_devops.versioning.tags import refuse_other_path
 
 #: How often a lost claim is tried again: more builds at one moment than this is a fault elsewhere.
 ATTEMPTS = 200
@@ -65,8 +65,8 @@ class Building:
         self.notes: list[str] = []
         self.trained = False
         self.remote = project.git.remote() if project.git else None
-        self.unclaimed: list[Final] = []
-        """Releases here whose tag the remote lacked when it was last asked."""
+        self.told = False
+        """Whether this build has said of what is released here that the remote lacked its tags (V5)."""
 
     def run(self) -> Outcome:
         """Build. Raises FailedError (checks, training), RefusedError (B6, B7, S6, V3), UnreachableError."""
@@ -77,7 +77,6 @@ class Building:
             self._check_workspace(given)
             standing_now = self.standing()
             release, new = self._release(given, standing_now)
-        self._tell_unclaimed()
         if self.options.at_least and not new:
             self.notes.append(f"--at-least {self.options.at_least} raised nothing: this is {release.version} already")
         self._evidence(given, standing_now, release, new)
@@ -96,17 +95,11 @@ class Building:
         """All finals, as of now; refuses a name that belongs to another model.yaml (V6)."""
         found = known(self.project.git, self.remote, self.project.model.name, self.project.store)
         refuse_other_path(found.tags, self.project.path, self.project.model.moved_from)
-        self.unclaimed = found.unclaimed if self.remote else []
-        return found
-
-    def _tell_unclaimed(self) -> None:
-        """A clone that doesn't share this store would give these numbers again (V5)."""
-        if self.remote and self.unclaimed:
-            tags = ", ".join(tag_name(self.project.model.name, final.version) for final in self.unclaimed)
-            self.notes.append(
-                f"{self.remote.name} lacks the tag of what is released: {tags}. Other clones would give the same number"
-                " to something else: `model-devops version repair` puts it there"
-            )
+        if self.remote is None or self.told or not found.unclaimed:
+            return found
+        self.told = True
+        self.notes += unclaimed.put_back(self.project, self.remote, found.unclaimed)
+        return self.known()
 
     def _check_workspace(self, given: Given) -> None:
         problems, ignored = workspace.differences(self.project, given, params_replaced=bool(self.options.parameters))

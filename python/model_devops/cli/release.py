@@ -51,13 +51,9 @@ def show(file: Path, store: str | None, release: str | None) -> Result:
 
 
 def _find(project: Project, reference: str | None) -> Stored:
-    from model_devops.release.lookup import find_release
+    from model_devops.building.choose import choose
 
-    if reference is None:
-        from model_devops.building.choose import choose
-
-        return choose(project, None)
-    return find_release(project.store, project.model.name, reference)
+    return choose(project, reference)
 
 
 def _state(project: Project, release: Stored, evidence: list[Evidence]) -> list[str]:

@@ -51,14 +51,14 @@ def show(file: Path, store: str | None) -> Result:
 @click.argument("release")
 def accept(file: Path, store: str | None, reason: str, as_: str | None, release: str) -> Result:
     """Recorded as evidence of kind `accepted` (S7)."""
+    from model_devops.building.choose import named
     from model_devops.building.summary import release_fields
     from model_devops.policy.person import who
     from model_devops.project import open_project
     from model_devops.release.acts import accept as accept_release
-    from model_devops.release.lookup import find_release
 
     project = open_project(file, store=store)
-    found = find_release(project.store, project.model.name, release)
+    found = named(project, release)
     item = accept_release(project.store, found, who(project.build, as_), reason, project.build.url)
     output.say(f"accepted: {found.record.name} {found.version}: {reason}")
     output.say("  What other stores know of it, a revocation for example, is not known here.")

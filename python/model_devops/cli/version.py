@@ -142,6 +142,7 @@ def _open(file: Path, store: str | None) -> tuple[Project, Known]:
     """The project and all its versions; offline what this clone knows, with a warning."""
     from model_devops.building.existing import known_offline
     from model_devops.project import open_project
+    from model_devops.versioning.contested import two_releases
     from model_devops.versioning.tags import refuse_other_path
 
     project = open_project(file, store=store)
@@ -150,6 +151,9 @@ def _open(file: Path, store: str | None) -> tuple[Project, Known]:
     for note in notes:
         output.warn(note)
     refuse_other_path(known.tags, project.path, project.model.moved_from)
+    for final in known.finals:
+        if final.tag and final.other:
+            output.warn(f"{two_releases(final.tag, final.other, project.store)}; see `model-devops version repair`")
     return project, known
 
 
@@ -177,6 +181,8 @@ def _states(project: Project) -> Any:
     def state(final: Final) -> str:
         if final.record is None:
             return "burnt"
+        if final.other is not None:
+            return f"not in this store, which holds {final.other.digest[:19]} under this number"
         if final.stored is None:
             return "not in this store"
         if is_revoked(project.store, final.record.identity.digest):

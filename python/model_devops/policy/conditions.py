@@ -21,6 +21,7 @@ from model_devops.project import Project
 from model_devops.release.evidence import Approved, Evidence
 from model_devops.release.standing import Accept, built_here, counting, rejections, revocations
 from model_devops.release.store import Stored, order
+from model_devops.versioning.contested import contested, two_releases, way_on
 
 Others = Callable[[str], Target]
 """Opens another environment of the same model, by name."""
@@ -139,22 +140,15 @@ class _Question:
             mine = record.identity.digest if record.is_prerelease else self.release.digest
             if revision.version == record.version and other is not None and other != mine:
                 return self._other_content(f"{self.policy.name} knows {record.version} as {other[:19]}", mine)
-        claimed = self._claimed() if not record.is_prerelease else None
-        if claimed not in (None, self.release.digest):
-            return self._other_content(f"the tag claims {record.version} for {str(claimed)[:19]}", self.release.digest)
+        claim = contested(self.project.tags, self.release) if not record.is_prerelease else None
+        if claim is not None:
+            why = f"{two_releases(claim, self.release, self.project.store)}. {way_on(self.release)}"
+            return Condition("same-content", False, why)
         return Condition("same-content", True, "the version has no other content anywhere known")
 
     def _other_content(self, found: str, mine: str) -> Condition:
         hint = "use the store that has the right one, or build a new version"
         return Condition("same-content", False, f"{found}, and this is {mine[:19]}: {hint}")
-
-    def _claimed(self) -> str | None:
-        """The release digest that the version's tag names, as far as this clone has fetched it."""
-        from model_devops.versioning.tags import known_tags
-
-        git, record = self.project.git, self.release.record
-        tags = known_tags(git, record.name) if git else []
-        return next((tag.release for tag in tags if tag.version == record.version), None)
 
     def prereleases(self) -> Condition:
         """P1: an environment takes pre-releases only where it says so."""

@@ -105,14 +105,22 @@ def authors(project: Project, release: Stored) -> set[tuple[str, str]] | None:
     git, commit = project.git, release.record.commit
     if git is None or commit is None or not git.has(commit):
         return None
-    base = project.store.find(release.record.base) if release.record.base else None
-    start = base.record.commit if base else None
+    start = _commit_of(project, release.record.base) if release.record.base else None
     since = [f"^{start}"] if start and git.has(start) else ["--max-count=1"]
     written = git.run("log", "--format=%an%x00%ae%x00", *since, commit) + git.run(
         "log", "--max-count=1", "--format=%an%x00%ae%x00", commit
     )
     parts = [part.strip("\n") for part in written.split("\0")]
     return {(name, mail) for name, mail in zip(parts[::2], parts[1::2], strict=False) if name or mail}
+
+
+def _commit_of(project: Project, version: str) -> str | None:
+    """The commit of a number: its tag's, which is the claim (V4), else the store's."""
+    claim = next((tag for tag in project.tags if tag.version == version and tag.record), None)
+    if claim is not None:
+        return claim.commit
+    stored = project.store.find(version)
+    return stored.record.commit if stored else None
 
 
 def _mapped(name: str, written: set[tuple[str, str]], names: dict[str, str]) -> str | None:

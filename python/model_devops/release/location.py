@@ -140,6 +140,11 @@ def _follow(found: Location, git: Git) -> None:
             f"  or leave the first one behind: git config --unset {SETTING}",
         )
     _take_along(found.old, found.root, private=str(git.config_get(SETTING)).startswith("/"))
+    notices.warn(
+        f"this clone's releases are kept for {found.key} from now on. Until their tags are there too, other clones give"
+        " the same numbers to something else: builds of the release branch put them there, and so does"
+        " `model-devops version repair`"
+    )
 
 
 def _take_along(old: Path, new: Path, *, private: bool) -> None:

@@ -24,6 +24,8 @@ class Final:
     number: Number
     tag: Tag | None = None
     stored: Stored | None = None
+    other: Stored | None = None
+    """What the store holds under this number, where the tag claims it for something else (V6)."""
 
     @property
     def version(self) -> str:
@@ -121,7 +123,9 @@ def combined(tags: list[Tag], store: Store | None) -> Known:
 def _with_stored(final: Final, stored: Stored) -> Final:
     """Bind what the store holds under this version, unless the tag claims it for something else (V6)."""
     claimed = final.tag.release if final.tag else None
-    return final if claimed not in (None, stored.digest) else Final(final.number, tag=final.tag, stored=stored)
+    if claimed not in (None, stored.digest):
+        return Final(final.number, tag=final.tag, other=stored)
+    return Final(final.number, tag=final.tag, stored=stored)
 
 
 def _built(store: Store, digests: set[str]) -> dict[str, list[str]]:

@@ -128,6 +128,9 @@ def test_V5_the_number_of_a_deleted_tag_is_not_given_again(mini, remote, home):
     same = ok(mini.build())
     assert (same["version"], same["new"], same["digest"]) == ("1.0.0", False, first["digest"])
     assert tags(mini) == [], "only `version repair` puts it back"
+    [told] = same["warnings"]
+    assert "origin lacks the tag mini@v1.0.0 of what is released (nor has this clone)" in told
+    assert "`model-devops version repair`" in told
     push(mini, **{"params.yaml": "seed: 7\n"})
     assert ok(mini.build())["version"] == "1.0.1"
     assert ok(mini.run("version", "repair"))["putBack"] == ["1.0.0"]

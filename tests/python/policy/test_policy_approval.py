@@ -10,6 +10,8 @@ from model_devops.errors import RefusedError, UsageError
 from model_devops.policy.approval import approve, must_leave, reject, where_seen
 from model_devops.policy.person import Person, who
 from model_devops.release.evidence import Approved, Withdrawn
+from model_devops.versioning.claim import claim
+from repositories import record
 
 TIME = "2026-01-01T00:00:00.000Z"
 ANN = Person("ann", "jenkins")
@@ -134,6 +136,18 @@ def test_A1_all_authors_since_the_base_count_not_the_last_one_only(world):
     world.release()
     world.commit(author="Ann <ann@example.org>")
     world.commit(push=True)
+    with pytest.raises(RefusedError, match="ann wrote commits"):
+        say(world, world.release("1.1.0", base="1.0.0"))
+
+
+def test_A1_the_base_is_what_its_tag_claims_not_what_the_store_holds_under_its_number(world):
+    demand(world, "{not_author: true}")
+    base = record(world.commit(push=True))
+    world.commit(author="Ann <ann@example.org>", push=True)
+    world.release()  # its number was claimed elsewhere, for something older
+    world.commit(push=True)
+    project = world.project()
+    claim(project.git, project.git.remote(), base, "sha256:" + "d" * 64)
     with pytest.raises(RefusedError, match="ann wrote commits"):
         say(world, world.release("1.1.0", base="1.0.0"))
 

@@ -322,7 +322,9 @@ def test_V6_tag_that_claims_the_version_for_other_content_refuses_it(world):
     release = world.release()
     project = world.project()
     claim(project.git, project.git.remote(), release.record, "sha256:" + "d" * 64)
-    assert "the tag claims 1.0.0" in world.ask(release)["same-content"].message
+    found = world.ask(release)["same-content"]
+    assert not found.holds
+    assert "1.0.0 names two releases: the remote's tag digits@v1.0.0" in found.message
 
 
 def test_D8_replaced_release_stays_away_until_it_is_unblocked(world):
