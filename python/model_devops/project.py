@@ -80,7 +80,11 @@ class Project:
 def open_project(file: Path, *, store: str | None = None) -> Project:
     """Read model.yaml and find its repository. Raises UsageError with all problems."""
     from model_devops.adapters.git import open_git
+    from model_devops.adapters.paths import keep_cache_apart
     from model_devops.config.load import load
+    from model_devops.release.location import beside_git
 
     loaded = load(file)
-    return Project(loaded=loaded, git=open_git(loaded.folder), build=detect(), store_argument=store)
+    git, build = open_git(loaded.folder), detect()
+    keep_cache_apart(beside_git(git, loaded.folder) / "cache" if build.fork else None)
+    return Project(loaded=loaded, git=git, build=build, store_argument=store)

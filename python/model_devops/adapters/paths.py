@@ -25,8 +25,22 @@ def data_folder() -> Path | None:
     return Path(own).absolute() if own else _base("XDG_DATA_HOME", ".local/share")
 
 
+_apart: list[Path] = []
+"""The cache folder of a run that must not share one, where it is one."""
+
+
+def keep_cache_apart(folder: Path | None) -> None:
+    """From now on this run's cache is `folder`; None: the one that all share."""
+    _apart[:] = [folder] if folder else []
+
+
 def cache_folder() -> Path | None:
-    """What can be made again: `$MODEL_DEVOPS_HOME/cache`, else `$XDG_CACHE_HOME/model-devops`."""
+    """What can be made again: `$MODEL_DEVOPS_HOME/cache`, else `$XDG_CACHE_HOME/model-devops`.
+
+    Virtual environments lie there, so whoever runs other people's code in one keeps it apart (P6).
+    """
+    if _apart:
+        return _apart[0]
     own = os.environ.get("MODEL_DEVOPS_HOME")
     return Path(own).absolute() / "cache" if own else _base("XDG_CACHE_HOME", ".cache")
 

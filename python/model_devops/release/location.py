@@ -62,7 +62,7 @@ def open_store(model: Model, git: Git | None, store: str | None, *, folder: Path
 def locate(model: Model, git: Git | None, store: str | None, *, folder: Path, fork: bool = False) -> Location:
     """As `open_store`, without changing or joining anything."""
     if fork:
-        return Location(_beside_git(git, folder) / "stores" / "fork")
+        return Location(beside_git(git, folder) / "stores" / "fork")
     named = store or model.store
     if named:
         return Location(_named(named, folder))
@@ -84,7 +84,7 @@ def _default(git: Git | None, folder: Path) -> Location:
     key = _key(git, folder, kept)
     base, problem = _writable_home()
     if base is None:
-        base = _beside_git(git, folder)
+        base = beside_git(git, folder)
         notices.warn(f"{problem}: releases are kept in {base}, with this clone only")
     root = base / "stores" / slug(key)
     old = base / "stores" / slug(kept) if kept and kept != key else None
@@ -104,7 +104,8 @@ def slug(key: str) -> str:
     return f"{readable}-{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
 
 
-def _beside_git(git: Git | None, folder: Path) -> Path:
+def beside_git(git: Git | None, folder: Path) -> Path:
+    """The folder for what belongs to this clone alone; `folder` is model.yaml's."""
     return git.common_dir / "model-devops" if git else folder / ".model-devops"
 
 
