@@ -47,6 +47,7 @@ def exit_codes() -> str:
 #: Generated pages by their path.
 PAGES: dict[Path, Callable[[], str]] = {
     ROOT / "docs" / "exit-codes.md": exit_codes,
+    ROOT / "resources" / "org" / "modeldevops" / "arguments.json": step_pages.kinds,
     ROOT / "docs" / "steps.md": step_pages.markdown_page,
     **{ROOT / "vars" / f"{step.name}.txt": partial(step_pages.text_page, step) for step in step_pages.STEPS},
 }

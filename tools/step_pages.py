@@ -7,6 +7,7 @@ the pages are plain lines without any of it.
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from dataclasses import dataclass, field
 
@@ -175,6 +176,20 @@ def markdown_page() -> str:
     parts.append("## What a step leaves\n" + _table("environment value", VALUES))
     parts.append("## Result of the build\n" + _table("exit code", RESULTS))
     return "\n\n".join(parts) + "\n"
+
+
+def kinds() -> str:
+    """resources/org/modeldevops/arguments.json: what each argument takes, for modelPipeline to check at its start."""
+    found = {
+        step.name: {name: _spoken(re.split(r"\. |, required", text)[0]) for name, text in _arguments(step).items()}
+        for step in STEPS
+        if step.verb
+    }
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _spoken(kind: str) -> str:
+    return f"a {kind}" if kind.startswith(("text", "map")) else kind
 
 
 def _about(step: Step) -> str:

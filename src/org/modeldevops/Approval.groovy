@@ -9,7 +9,7 @@ class Approval implements Serializable {
     private static final String STEP = 'modelApprove'
     private static final int REFUSED = 4
     /** Arguments of the step itself; `time` and `unit` are those of Jenkins' `timeout`. */
-    private static final Map<String, Object> DEFAULTS = [
+    static final Map<String, Object> DEFAULTS = [
         submitter: '', message: '', time: 72, unit: 'HOURS', node: '', checkout: Closure,
     ].asImmutable()
     private static final List<String> REQUEST = ['environment', 'file', 'store', 'release', 'reason']
@@ -22,8 +22,11 @@ class Approval implements Serializable {
         this.cli = new Cli(steps)
     }
 
-    /** Asks and records. Fails the build where the release is rejected, or no answer could let it in. */
-    Map run(Map args) {
+    /**
+     * Asks and records. Fails the build where the release is rejected, or no answer could let it in. `known` is what
+     * `plan` has just said to the same arguments.
+     */
+    Map run(Map args, Map known = null) {
         Arguments arguments = Arguments.of(STEP, args, DEFAULTS).only(REQUEST)
         if (!arguments.request.environment) {
             arguments.problems.add('environment is missing: which one is the release to go to?')
@@ -34,7 +37,7 @@ class Approval implements Serializable {
             steps.echo("${STEP}: warning: an agent is held while a person decides. Give the stage `agent none`; " +
                 'this step takes an agent by itself for the moments that it needs one.')
         }
-        Map plan = (Map) agents.with { cli.attempt(planned(arguments), 'plan') }
+        Map plan = known ?: (Map) agents.with { cli.attempt(planned(arguments), 'plan') }
         if (approved(plan)) {
             steps.echo("${STEP}: ${plan.release.name} ${plan.release.version} is approved for ${plan.environment} already")
         }

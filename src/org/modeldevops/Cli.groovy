@@ -11,6 +11,8 @@ import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 class Cli implements Serializable {
 
     private static final long serialVersionUID = 1L
+    /** Arguments of every step that runs one verb, with their defaults. */
+    static final Map<String, Object> OWN = [unstable: false].asImmutable()
     private static final String RESOURCES = 'org/modeldevops/'
     /** What run.sh ends with where the command line has to be brought to the agent first. */
     private static final int NOT_INSTALLED = 75
@@ -26,7 +28,7 @@ class Cli implements Serializable {
      * Returns the result as a plain map.
      */
     Map run(String step, String verb, Map args) {
-        return run(Arguments.of(step, args, [unstable: false]), verb)
+        return run(Arguments.of(step, args, OWN), verb)
     }
 
     /** The same, with arguments that were taken apart before. */

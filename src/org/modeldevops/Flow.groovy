@@ -11,9 +11,6 @@ class Flow implements Serializable {
 
     private static final long serialVersionUID = 1L
     private static final String STEP = 'modelPipeline'
-    private static final List<String> STAGES = ['check', 'build', 'test', 'approve', 'deploy', 'notify']
-    private static final List<String> OF_EVERY_VERB = ['file', 'store']
-    private static final List<String> KNOWN = STAGES + OF_EVERY_VERB + ['node', 'checkout', 'environments']
 
     private final Object steps
     private final Cli cli
@@ -51,26 +48,33 @@ class Flow implements Serializable {
     /** Works on one agent as long as no person has to be asked; then asks, and goes on on another. */
     private void legs() {
         List<String> open = (List) agents.with {
+            List all = environments()
             beginning()
-            environments()
+            taking(all, args.environments, release.prerelease ? true : false)
         }
-        String approved = null
+        boolean approved = false
         while (!open.isEmpty()) {
-            String asking = (String) agents.with { deployUntilAsked(open, approved) }
-            if (asking) {
-                approve(asking)
+            Map plan = (Map) agents.with { deployUntilAsked(open, approved) }
+            if (plan != null) {
+                approve(open[0], plan)
             }
-            approved = asking
+            approved = true
         }
     }
 
-    /** Deploys to one environment after the other, up to the one that a person has to be asked about: its name. */
-    private String deployUntilAsked(List<String> open, String approved) {
+    /**
+     * Deploys to one environment after the other; `approved` says that the first needs nobody's word any more. Ends
+     * before the one that a person has to be asked about, and returns what would change there.
+     */
+    private Map deployUntilAsked(List<String> open, boolean approved) {
+        boolean asked = approved
         while (!open.isEmpty()) {
-            if (open[0] != approved && needsApproval(open[0])) {
-                return open[0]
+            Map plan = asked ? [:] : plan(open[0])
+            if (missesApproval(plan)) {
+                return plan
             }
             deploy(open.remove(0))
+            asked = false
         }
         return null
     }
@@ -94,18 +98,19 @@ class Flow implements Serializable {
         }
     }
 
-    private void approve(String environment) {
+    /** The plan is some moments old, and `approve` looks again (A2); after work of the team's own it may be old. */
+    private void approve(String environment, Map plan) {
         stage('approve', "Approve for ${environment}") {
             Map own = [node: args.node ?: '', checkout: args.checkout, environment: environment]
-            new Approval(steps).run(own + arguments('approve') + named())
+            new Approval(steps).run(own + arguments('approve') + named(), args.approve instanceof Closure ? null : plan)
         }
     }
 
-    /** Whether the environment's policy wants an approval that is not there yet: the command line's word. */
-    private boolean needsApproval(String environment) {
-        Map request = shared() + named() + [environment: environment]
-        Map plan = cli.attempt(Arguments.of(STEP, credentials() + request, [:]), 'plan')
-        return missesApproval(plan)
+    /** What would change in the environment, and what its policy misses: the command line's word. */
+    private Map plan(String environment) {
+        List taken = FlowArguments.OF_EVERY_VERB + ['release'] + new ArrayList(Credentials.TABLE.keySet())
+        Map request = arguments('approve').subMap(taken) + named() + [environment: environment]
+        return cli.attempt(Arguments.of(STEP, request, [:]), 'plan')
     }
 
     @NonCPS
@@ -113,8 +118,8 @@ class Flow implements Serializable {
         return ((List) (plan.conditions ?: [])).any { it['name'] == 'approval' && !it['holds'] }
     }
 
-    /** The environments to deploy to, in their order: those named, else all of model.yaml that take this release. */
-    private List<String> environments() {
+    /** The environments of model.yaml. One that is named and isn't there is refused before anything is built. */
+    private List environments() {
         Map request = args.file ? [file: args.file] : [:]
         Map shown = cli.attempt(Arguments.of(STEP, request, [:]), 'config show')
         if (shown.exitCode != 0) {
@@ -122,17 +127,19 @@ class Flow implements Serializable {
         }
         List<String> strange = unknown((List) shown.environments, args.environments)
         if (!strange.isEmpty()) {
-            steps.error("${STEP}: environments: model.yaml has no ${strange.join(', ')}")
+            steps.error("${STEP}: environments: ${strange.join('\n  ')}")
         }
-        return taking((List) shown.environments, args.environments, release.prerelease ? true : false)
+        return (List) shown.environments
     }
 
     @NonCPS
     private static List<String> unknown(List all, Object named) {
         Collection names = named instanceof Map ? ((Map) named).keySet() : (List) (named ?: [])
-        return names.collect { "${it}".toString() } - all.collect { "${it['name']}".toString() }
+        List known = all.collect { "${it['name']}".toString() }
+        return (names.collect { "${it}".toString() } - known).collect { "model.yaml has no ${Names.missing(it, known)}".toString() }
     }
 
+    /** Those to deploy to, in their order: those named, else all, and of them those that take this release. */
     @NonCPS
     private static List<String> taking(List all, Object named, boolean prerelease) {
         List fit = all.findAll { !prerelease || it['prereleases'] }.collect { "${it['name']}".toString() }
@@ -163,7 +170,7 @@ class Flow implements Serializable {
     }
 
     private Map shared() {
-        return args.subMap(OF_EVERY_VERB).findAll { it.value != null }
+        return args.subMap(FlowArguments.OF_EVERY_VERB).findAll { it.value != null }
     }
 
     private Map credentials() {
@@ -176,45 +183,13 @@ class Flow implements Serializable {
         }
     }
 
+    /** A misspelt argument would else mean the standard, unsaid, or be found only after the training. */
     private void refuseWrong() {
-        List found = problems(args)
+        String table = steps.libraryResource(resource: 'org/modeldevops/arguments.json', encoding: 'UTF-8')
+        List found = FlowArguments.problems(args, Json.parse(table))
         if (!found.isEmpty()) {
-            steps.error("${STEP}: ${found.join('\n  ')}\n  allowed: ${(KNOWN + new ArrayList(Credentials.TABLE.keySet())).join(', ')}")
+            steps.error("${STEP}: ${found.join('\n  ')}\n  allowed: ${FlowArguments.names().join(', ')}")
         }
-    }
-
-    /** All that is wrong with the arguments: a misspelt one would else mean the standard, unsaid. */
-    @NonCPS
-    private static List<String> problems(Map args) {
-        List found = []
-        for (Map.Entry entry in args.entrySet()) {
-            String name = "${entry.key}".toString()
-            String wanted = wanted(name, entry.value)
-            if (!KNOWN.contains(name) && !Credentials.TABLE.containsKey(name)) {
-                found.add("there is no argument ${name}".toString())
-            } else if (wanted != null && entry.value != null) {
-                found.add("${name} takes ${wanted}, not ${Arguments.shown(entry.value)}".toString())
-            }
-        }
-        return found
-    }
-
-    /** What an argument takes, where it was given something else. */
-    @NonCPS
-    private static String wanted(String name, Object value) {
-        if (name == 'notify') {
-            return value instanceof Map || value == false ? null : 'a map of arguments, or false'
-        }
-        if (STAGES.contains(name)) {
-            return value instanceof Map || value instanceof Closure || value == false ? null : 'a map of arguments, a closure, or false'
-        }
-        if (name == 'environments') {
-            return value instanceof Map || value instanceof List ? null : 'a list of names, or a map'
-        }
-        if (name == 'checkout') {
-            return value instanceof Closure ? null : 'a closure'
-        }
-        return value instanceof CharSequence ? null : (Credentials.TABLE.containsKey(name) ? 'the ID of a credential' : 'a text')
     }
 
 }

@@ -7,7 +7,7 @@ class Notice implements Serializable {
 
     private static final long serialVersionUID = 1L
     private static final String STEP = 'modelNotify'
-    private static final Map<String, Object> DEFAULTS = [node: '', checkout: Closure].asImmutable()
+    static final Map<String, Object> DEFAULTS = [node: '', checkout: Closure].asImmutable()
 
     private final Object steps
 

@@ -243,7 +243,7 @@ class PathsTest {
     @Test void the_whole_flow() {
         answers()
         run('modelPipeline(notify: [:], file: "model.yaml")', [[verdict: 'approve', comment: '', approver: 'bob']])
-        assert cli.asked()*.verb == ['check', 'build', 'test', 'config-show', 'plan', 'deploy', 'plan', 'plan', 'approve', 'deploy']
+        assert cli.asked()*.verb == ['config-show', 'check', 'build', 'test', 'plan', 'deploy', 'plan', 'approve', 'deploy']
         assert world.last.result == 'SUCCESS'
     }
 
@@ -251,26 +251,33 @@ class PathsTest {
         answers()
         run("""modelPipeline(check: false, build: [params: [a: 1]], test: { standard -> echo 'mine'; standard() },
             environments: [test: [reason: 'r'], production: { standard -> echo 'no' }], approve: false, node: 'agent one', checkout: { checkout scm })""")
-        assert cli.asked()[0].request.param == [a: 1]
+        assert cli.asked()[1].request.param == [a: 1]
         assert world.last.log.contains('mine')
     }
 
     @Test void the_flow_of_a_pre_release() {
         answers([prerelease: true])
         run('modelPipeline(environments: ["test", "production"])')
-        assert cli.asked()*.verb == ['check', 'build', 'test', 'config-show', 'plan', 'deploy']
+        assert cli.asked()*.verb == ['config-show', 'check', 'build', 'test', 'plan', 'deploy']
     }
 
     @Test void the_flow_that_fails_and_is_mended() {
+        cli = new Answers(world, 'failed')
+        cli.answer('config show', 0, [environments: [[name: 'test', prereleases: true]]])
         cli.answer('check', 3)
         cli.answer('notify', 0)
         failure('modelPipeline(notify: [:])')
-        assert cli.asked()*.verb == ['check', 'notify']
+        assert cli.asked()*.verb == ['config-show', 'check', 'notify']
+        assert failure('modelPipeline(environments: ["tets", "production"])').contains('no tets: did you mean test?')
         cli = new Answers(world, 'mended')
         answers()
         run('modelPipeline(notify: [:], environments: ["test"])')
         assert cli.asked()*.verb[-1] == 'notify'
-        assert failure('modelPipeline(wrong: 1)').startsWith('modelPipeline: there is no argument wrong')
+        String wrong = failure('''modelPipeline(wrong: 1, stroe: 's', node: 5, checkout: 'x', build: [params: true, atLeast: 'x', force: 1, release: '1'],
+            deploy: [lok: 'x', lock: 5], notify: [mailTo: [a: 1], format: 'slack'], environments: [test: false, production: [reason: { 'x' }]])''')
+        assert wrong.startsWith('modelPipeline: there is no argument wrong')
+        assert wrong.contains('deploy: there is no argument lok: did you mean lock?')
+        assert failure('modelPipeline(environments: [5])').contains('environments takes names, not 5')
     }
 
     @Test void the_flow_rejected_or_stopped() {

@@ -27,7 +27,7 @@ class PipelineTest extends Jenkins {
     @Test void the_whole_flow_in_its_order() {
         approvals(false, false, false)
         Map last = (Map) step('modelPipeline')
-        assert verbs() == ['check', 'build', 'test', 'config show', 'plan', 'deploy', 'plan', 'deploy', 'plan', 'deploy']
+        assert verbs() == ['config show', 'check', 'build', 'test', 'plan', 'deploy', 'plan', 'deploy', 'plan', 'deploy']
         assert calls('stage') == ['Check', 'Build', 'Test', 'Deploy to test', 'Deploy to staging', 'Deploy to production']
         assert asked.findAll { it.verb == 'deploy' }*.request == ['test', 'staging', 'production'].collect { [release: Results.DIGEST, environment: it] }
         assert asked.find { it.verb == 'test' }.request == [release: Results.DIGEST]
@@ -36,14 +36,14 @@ class PipelineTest extends Jenkins {
     }
 
     @Test void a_person_is_asked_while_no_agent_is_held() {
-        approvals(false, true, true, false)
+        approvals(false, true, false)
         people << [verdict: 'approve', comment: '', approver: 'bob']
         publisher('input', [Map]) {
             assert env.NODE_NAME == null
             people.remove(0)
         }
         step('modelPipeline', [approve: [submitter: 'ops', time: 1], node: 'gpu'])
-        assert verbs() == ['check', 'build', 'test', 'config show', 'plan', 'deploy', 'plan', 'plan', 'approve', 'deploy', 'plan', 'deploy']
+        assert verbs() == ['config show', 'check', 'build', 'test', 'plan', 'deploy', 'plan', 'approve', 'deploy', 'plan', 'deploy']
         assert calls('stage')[4..5] == ['Approve for staging', 'Deploy to staging']
         assert calls('input')*.submitter == ['ops']
         assert calls('timeout')*.time == [1]
@@ -51,8 +51,32 @@ class PipelineTest extends Jenkins {
         assert asked.find { it.verb == 'approve' }.request.subMap(['environment', 'release']) == [environment: 'staging', release: Results.DIGEST]
     }
 
+    @Test void A2_after_work_of_the_teams_own_the_environment_is_looked_at_again() {
+        approvals(false, true, true, false)
+        people << [verdict: 'approve', comment: '', approver: 'bob']
+        step('modelPipeline', [approve: { standard -> standard() }])
+        assert verbs() == ['config show', 'check', 'build', 'test', 'plan', 'deploy', 'plan', 'plan', 'approve', 'deploy', 'plan', 'deploy']
+    }
+
+    @Test void what_a_person_is_shown_was_planned_with_the_arguments_of_the_approval() {
+        answers.plan << [4, [environment: 'staging', changes: ['weights: new'], conditions: [[name: 'approval', holds: false]]]] << [0, [environment: 'x', conditions: []]]
+        people << [verdict: 'approve', comment: '', approver: 'bob']
+        step('modelPipeline', [store: 's', environments: ['staging'], approve: [store: 'other', kubeconfig: 'k', reason: 'r', submitter: 'ops']])
+        Map planned = asked.find { it.verb == 'plan' }
+        assert planned.request == [store: 'other', release: Results.DIGEST, environment: 'staging']
+        assert planned.variables.KUBECONFIG == 'file k'
+        assert calls('input')[0].message.contains('weights: new')
+        assert asked.find { it.verb == 'approve' }.request.subMap(['store', 'reason']) == [store: 'other', reason: 'r']
+    }
+
+    @Test void a_release_that_stands_goes_through_the_flow_where_none_is_built() {
+        approvals(false)
+        step('modelPipeline', [build: false, environments: ['test'], test: [release: '1.2.0'], deploy: [release: '1.2.0'], approve: [release: '1.2.0']])
+        assert asked.findAll { it.verb in ['test', 'plan', 'deploy'] }*.request*.release == ['1.2.0'] * 3
+    }
+
     @Test void a_rejection_ends_the_flow() {
-        approvals(false, true, true)
+        approvals(false, true)
         people << [verdict: 'reject', comment: 'no', approver: 'bob']
         assert failure('modelPipeline').contains('was rejected by bob: no')
         assert verbs()[-1] == 'approve'
@@ -87,15 +111,21 @@ class PipelineTest extends Jenkins {
         called.clear()
         asked.clear()
         step('modelPipeline', [deploy: false, test: false])
-        assert verbs() - 'plan' == ['check', 'build', 'config show']
+        assert verbs() - 'plan' == ['config show', 'check', 'build']
     }
 
     @Test void environments_are_those_of_a_list_in_its_order() {
         approvals(false, false)
         step('modelPipeline', [environments: ['production', "te${'st'}"]])
         assert asked.findAll { it.verb == 'deploy' }*.request*.environment == ['production', 'test']
-        assert failure('modelPipeline', [environments: ['prod', 'test', 'x']]) == 'modelPipeline: environments: model.yaml has no prod, x'
-        assert failure('modelPipeline', [environments: [prod: [:]]]) == 'modelPipeline: environments: model.yaml has no prod'
+    }
+
+    @Test void an_environment_that_model_yaml_does_not_have_is_refused_before_anything_is_built() {
+        assert failure('modelPipeline', [environments: ['prod', 'test', 'prodution']]) ==
+            'modelPipeline: environments: model.yaml has no prod: there is test, staging, production\n' +
+            '  model.yaml has no prodution: did you mean production?'
+        assert failure('modelPipeline', [environments: [Test: [:]]]) == 'modelPipeline: environments: model.yaml has no Test: did you mean test?'
+        assert verbs() == ['config show'] * 2
     }
 
     @Test void a_pre_release_goes_where_pre_releases_go() {
@@ -108,7 +138,7 @@ class PipelineTest extends Jenkins {
         answers['config show'].clear()
         answer('config show', 0, [environments: ALL.drop(1)])
         step('modelPipeline')
-        assert verbs() == ['check', 'build', 'test', 'config show']
+        assert verbs() == ['config show', 'check', 'build', 'test']
     }
 
     @Test void a_model_yaml_that_is_wrong_is_told_as_it_is() {
@@ -121,13 +151,13 @@ class PipelineTest extends Jenkins {
         answers.test.clear()
         answer('test', 3)
         assert failure('modelPipeline', [notify: [webhook: 'w', format: 'teams'], node: 'gpu']) == 'modelTest: failed: test did not go well\n  next: look'
-        assert verbs() == ['check', 'build', 'test', 'notify']
+        assert verbs() == ['config show', 'check', 'build', 'test', 'notify']
         assert asked[-1].request.format == 'teams'
         assert new groovy.json.JsonSlurper().parseText(files[asked[-1].request.of]).stage == 'Test'
         assert currentBuild.result == 'FAILURE'
         asked.clear()
         failure('modelPipeline')
-        assert verbs() == ['check', 'build', 'test']
+        assert verbs() == ['config show', 'check', 'build', 'test']
     }
 
     @Test void what_a_build_was_already_is_kept_and_a_lost_notice_hides_no_failure() {
@@ -153,8 +183,8 @@ class PipelineTest extends Jenkins {
     @Test void null_means_the_standard() {
         approvals(false, false, false)
         step('modelPipeline', [check: null, environments: null, node: null, file: null, notify: null, kubeconfig: null, checkout: null])
-        assert verbs() - 'plan' == ['check', 'build', 'test', 'config show', 'deploy', 'deploy', 'deploy']
-        assert asked[0].request == [:]
+        assert verbs() - 'plan' == ['config show', 'check', 'build', 'test', 'deploy', 'deploy', 'deploy']
+        assert asked[1].request == [:]
     }
 
     @Test void an_abort_passes_through_untold() {
@@ -184,7 +214,7 @@ class PipelineTest extends Jenkins {
 
     @Test void all_wrong_arguments_are_named_and_nothing_runs() {
         assert failure('modelPipeline', [tset: 1, enviroments: [], unstable: true]) ==
-            'modelPipeline: there is no argument tset\n  there is no argument enviroments\n  there is no argument unstable\n' +
+            'modelPipeline: there is no argument tset: did you mean test?\n  there is no argument enviroments: did you mean environments?\n  there is no argument unstable\n' +
             ALLOWED
         assert asked == []
     }
@@ -195,6 +225,41 @@ class PipelineTest extends Jenkins {
             '  notify takes a map of arguments, or false, not true\n  environments takes a list of names, or a map, not test\n' +
             '  node takes a text, not 3\n  checkout takes a closure, not x\n  kubeconfig takes the ID of a credential, not 1\n' + ALLOWED
         assert asked == []
+    }
+
+    @Test void all_that_is_wrong_inside_of_stages_and_environments_is_named_and_nothing_runs() {
+        Map wrong = [
+            check: [unstabel: true, store: [1]], build: [params: true, atLeast: 'mayor', force: 'yes', release: '1.0.0', kubeconfig: 5],
+            test: [accept: ['a', 'b'], reason: true], approve: [time: '2', submiter: 'x', environment: 'test'],
+            deploy: [lock: 5, reason: { 'x' }], notify: [format: 'skype', mailTo: [a: 1]],
+            environments: [test: [lok: 'x', release: '1.0.0', milestone: 'one'], staging: false, production: 'yes'],
+        ]
+        assert failure('modelPipeline', wrong) == 'modelPipeline: ' + [
+            'check: there is no argument unstabel: did you mean unstable?', 'check: store takes a text, not [1]',
+            'build: kubeconfig takes the ID of a credential, not 5', 'build: params takes a map, not true',
+            'build: atLeast takes one of patch, minor, major, not mayor', 'build: force takes true or false, not yes',
+            'build: there is no argument release', 'test: reason takes a text, not true', 'approve: time takes a number, not 2',
+            'approve: there is no argument submiter: did you mean submitter?', 'approve: there is no argument environment',
+            'deploy: lock takes a text, not 5', 'deploy: reason takes no closure', 'notify: format takes one of json, slack, teams, not skype',
+            'notify: mailTo takes a text, or a list of them, not [a:1]', 'environments: test: milestone takes a number, not one',
+            'environments: test: there is no argument lok: did you mean lock?', 'environments: test: there is no argument release',
+            'environments: staging takes a map of arguments, or a closure, not false',
+            'environments: production takes a map of arguments, or a closure, not yes',
+        ].join('\n  ') + '\n' + ALLOWED
+        assert failure('modelPipeline', [environments: ['test', 5, null, { 'x' }]]) ==
+            'modelPipeline: environments takes names, not 5\n  environments takes names, not null\n  environments takes names, not a closure\n' + ALLOWED
+        assert asked == []
+    }
+
+    @Test void what_each_step_takes_is_taken_by_its_stage_too() {
+        approvals(false)
+        step('modelPipeline', [
+            file: 'm', check: [unstable: true, file: null], build: [params: [a: 1], force: false, atLeast: 'minor', reason: "a ${1}"],
+            test: [accept: 'gate', reason: 5, as: 'x'], approve: [time: 5, unit: 'DAYS', message: 'm', node: 'n', checkout: { }, reason: 'r'],
+            deploy: [lock: 'l', milestone: 2, unstable: false, gitSshKey: 'k'], environments: [test: [reason: null], staging: null],
+            notify: [environment: ['test'], mailTo: ['a'], format: 'teams', mailAuthors: true],
+        ])
+        assert verbs()[-1] == 'deploy'
     }
 
 }
