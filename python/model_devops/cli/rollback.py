@@ -30,7 +30,7 @@ def command(
 ) -> Result:
     """Roll back."""
     from model_devops.deploy.open import open_known, open_rollout
-    from model_devops.deploy.rollback import Rollback
+    from model_devops.deploy.rollback import Rollback, meant_here
     from model_devops.deploy.summary import revision_fields, told
     from model_devops.project import open_project
     from model_devops.release.lookup import find_release
@@ -38,7 +38,8 @@ def command(
     project = open_project(file, store=store)
     with Together() as ask:
         target = ask(lambda: open_known(project, environment))
-        wanted = ask(lambda: find_release(project.store, project.model.name, to)) if to else None
+        named = ask(lambda: meant_here(project.store, target, environment, to)) if target and to is not None else to
+        wanted = ask(lambda: find_release(project.store, project.model.name, named)) if named else None
     if dry_run:
         return _outlook(project, target, environment, wanted)
     rollout = open_rollout(project, environment, target, output.say)
@@ -61,11 +62,12 @@ def command(
 
 
 def _verified(project: Project) -> list[str]:
-    """What a job offers to roll back to next time."""
+    """What a job offers to roll back to next time, of all environments."""
     from model_devops.deploy.open import open_target
     from model_devops.deploy.rollback import returnable
 
-    return returnable(project.store, [open_target(project.model.name, name) for name in project.model.environments])
+    targets = {name: open_target(project.model.name, name) for name in project.model.environments}
+    return returnable(project.store, targets)
 
 
 def _outlook(project: Project, target: Target, environment: str, to: Stored | None) -> Result:

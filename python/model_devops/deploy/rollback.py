@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from model_devops.deploy import states
@@ -11,7 +11,7 @@ from model_devops.deploy.deploying import remembered, settings
 from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.rollout import Ground, Intent, Outcome, Rollout
 from model_devops.deploy.target import Target
-from model_devops.errors import ModelDevopsError, Problem, RefusedError
+from model_devops.errors import ModelDevopsError, Problem, RefusedError, UsageError
 from model_devops.release.standing import anyone, is_revoked, rejected
 from model_devops.release.store import Store, Stored, order
 
@@ -79,24 +79,43 @@ def _is_higher(version: str, running: str) -> bool:
     return "-" not in version and "-" not in running and order(version) > order(running)
 
 
-def choose(found: list[Candidate], environment: str, to: Stored | None) -> Candidate:
+def choose(found: list[Candidate], environment: str, to: Stored | None, running: Revision | None) -> Candidate:
     """The newest candidate that nothing speaks against, or the one named. Raises RefusedError saying what does."""
     named = [item for item in found if to is None or to.digest == item.revision.release]
     fit = next((item for item in named if item.objection is None), None)
     if fit is not None:
         return fit
-    problems = [Problem(f"{item.revision.version}: {item.objection}") for item in named]
-    if to is not None and not named:
-        message = f"{to.version} was never verified in {environment}, or it is what runs"
-        others = ", ".join(str(item.revision.version) for item in found)
-        raise RefusedError(
-            message, kind="not-verified-here", hint=f"verified there: {others}" if others else _see(environment)
-        )
-    message = f"{environment} has nothing to go back to"
-    if to is not None:
-        message = f"{environment} can't go back to {to.version}: {named[0].objection}"
-    problems = problems if to is None else []
-    raise RefusedError(message, kind="no-rollback", problems=problems, hint=_see(environment))
+    if to is None:
+        problems = [Problem(f"{item.revision.version}: {item.objection}") for item in named]
+        message = f"{environment} has nothing to go back to"
+        raise RefusedError(message, kind="no-rollback", problems=problems, hint=_see(environment))
+    kind, message = "not-verified-here", f"{to.version} was never verified in {environment}"
+    if named:
+        kind, message = "no-rollback", f"{environment} can't go back to {to.version}: {named[0].objection}"
+    elif running and to.digest == running.release:
+        kind, message = "runs-already", f"{environment} runs {to.version} already"
+    raise RefusedError(message, kind=kind, hint=_ways(found, environment))
+
+
+def meant_here(store: Store, target: Target, environment: str, to: str) -> str:
+    """The release that `to` names: as people write it, or an entry of a job's list, `ENVIRONMENT VERSION`.
+
+    An entry of another environment is a slip, even if its version would do here: RefusedError. None at all: UsageError.
+    """
+    place, _, name = to.strip().rpartition(" ")
+    if not name:
+        raise UsageError("the version to go back to is empty", hint=_ways(candidates(store, target), environment))
+    if place and place != environment:
+        message = f"{name} was chosen from what {place} can go back to, and {environment} is to go back"
+        hint = _ways(candidates(store, target), environment)
+        raise RefusedError(message, kind="other-environment", hint=hint)
+    return name
+
+
+def _ways(found: list[Candidate], environment: str) -> str:
+    """What nothing speaks against here."""
+    fit = ", ".join(str(item.revision.version) for item in found if item.objection is None)
+    return f"{environment} can go back to: {fit}" if fit else _see(environment)
 
 
 def _see(environment: str) -> str:
@@ -109,20 +128,24 @@ def outlook(store: Store, target: Target, environment: str, to: Stored | None) -
     """What a rollback would go back to, and all candidates. Changes and recovers nothing; raises as `choose`."""
     found = candidates(store, target)
     try:
-        return choose(found, environment, to), found
+        return choose(found, environment, to, states.current(target.revisions())), found
     except RefusedError as error:
         error.details["candidates"] = [item.as_dict() for item in found]
         raise
 
 
-def returnable(store: Store, targets: Sequence[Target]) -> list[str]:
-    """The versions that some of these environments could go back to, highest first. Who can't be asked is left out."""
-    found: set[str] = set()
-    for target in targets:
+def returnable(store: Store, targets: Mapping[str, Target]) -> list[str]:
+    """What these environments could go back to, as `ENVIRONMENT VERSION`: a job has one list for all of them.
+
+    By environment, its highest version first. Who can't be asked is left out.
+    """
+    found: list[str] = []
+    for environment, target in targets.items():
         with contextlib.suppress(ModelDevopsError):
-            fit = [item.revision.version for item in candidates(store, target) if item.objection is None]
-            found.update(version for version in fit if version)
-    return sorted(found, key=order, reverse=True)
+            fit = {item.revision.version for item in candidates(store, target) if item.objection is None}
+            versions = sorted((version for version in fit if version), key=order, reverse=True)
+            found += [f"{environment} {version}" for version in versions]
+    return found
 
 
 @dataclass(frozen=True)
@@ -140,7 +163,8 @@ class Rollback:
 
     def decide(self, target: Target, ground: Ground) -> Intent:
         """See `Wish.decide`."""
-        chosen = choose(candidates(self.store, target), self.environment, self.to)
+        running = states.current(target.revisions())
+        chosen = choose(candidates(self.store, target), self.environment, self.to, running)
         assert chosen.release is not None
         return back_to(chosen.release, self.store, target.revisions(), ground, self.reason)
 

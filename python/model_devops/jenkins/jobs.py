@@ -22,8 +22,8 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 PARAMETERS, NAMED = "hudson.model.ParametersDefinitionProperty", "parameterDefinitions"
 _WORDS = {
     "environment": "The environment to return to an earlier release.",
-    "version": "A release that was verified there. Empty: the newest one that nothing speaks against. "
-    "Each run renews this list.",
+    "version": "What was verified where: choose one of that environment. Empty: its newest that nothing speaks "
+    "against. Each run renews this list.",
     "reason": "Why; kept as evidence.",
     "dry_run": "Only say where it would go.",
 }

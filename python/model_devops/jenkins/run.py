@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from model_devops.adapters.jenkins import PAUSE, Controller, NotFoundError
+from model_devops.config.places import near
 from model_devops.errors import (
     FailedError,
     InterruptedBySignal,
     ModelDevopsError,
+    Problem,
     RefusedError,
     UnreachableError,
     UsageError,
@@ -54,15 +56,27 @@ _PARAMETERS = "parameterDefinitions"
 
 
 def _check(job: str, given: Mapping[str, str], defined: Mapping[str, Any]) -> None:
-    for name, value in given.items():
-        if name not in defined:
-            known = ", ".join(defined) or "none"
-            raise UsageError(f"{job} has no parameter {name!r}; it has: {known}", hint=_FIRST if not defined else None)
-        choices = defined[name].get("choices")
-        if choices and value not in choices:
-            raise UsageError(f"{name}: {value!r} is none of: {', '.join(map(repr, choices))}")
+    """Jenkins drops a parameter that the job doesn't have and builds all the same, so it would go unseen."""
+    problems = [problem for name, value in given.items() for problem in _problems(job, name, value, defined)]
+    if problems:
+        message = problems[0].message if len(problems) == 1 else f"{len(problems)} parameters of {job} are wrong"
+        hint = problems[0].hint if len(problems) == 1 else None
+        raise UsageError(message, problems=problems if len(problems) > 1 else [], hint=hint)
 
 
+def _problems(job: str, name: str, value: str, defined: Mapping[str, Any]) -> Iterator[Problem]:
+    if name not in defined:
+        known = ", ".join(defined) or "none"
+        hint = near(name, list(defined)) if defined else _FIRST
+        yield Problem(f"{job} has no parameter {name!r}; it has: {known}", hint=hint)
+        return
+    choices = defined[name].get("choices") or _OF_TYPE.get(defined[name].get("type"))
+    if choices and value not in choices:
+        yield Problem(f"{name}: {value!r} is none of: {', '.join(map(repr, choices))}", hint=near(value, choices))
+
+
+#: Jenkins takes whatever isn't `true` for false: `dry_run=yes` would be none.
+_OF_TYPE = {"BooleanParameterDefinition": ["true", "false"]}
 _FIRST = "a job learns the parameters of its Jenkinsfile in its first build; `install --param` writes them into the job"
 
 

@@ -128,8 +128,22 @@ class ExamplesTest {
         job.run(installedRollback())
         assert World.ask(world.productionPort).version == '1.0.0'
         List choices = job.build.jobProperties.find { it.symbol == 'parameters' }.value
-        assert choices.find { it.name == 'version' }.choices == ['', '1.0.0']  // 1.0.1 was just left, and is blocked
+        assert choices.find { it.name == 'version' }.choices == ['', 'test 1.0.0']  // production just left 1.0.1, which is blocked there
         assert choices.find { it.name == 'environment' }.choices == ['test', 'production']
+        Controller slip = world.controller()
+        slip.build.job = 'team/tiny-rollback'
+        slip.build.parameters = [environment: 'production', version: 'test 1.0.0', reason: 'slow', dry_run: false]
+        try {
+            slip.run(installedRollback())
+            assert false : 'a version of another environment was taken'
+        } catch (AbortException expected) {
+            assert expected.message.contains('1.0.0 was chosen from what test can go back to, and production is to go back')
+        }
+        Controller other = world.controller()
+        other.build.job = 'team/tiny-rollback'
+        other.build.parameters = [environment: 'test', version: 'test 1.0.0', reason: 'slow', dry_run: false]
+        other.run(installedRollback())
+        assert World.ask(world.testPort).version == '1.0.0'
     }
 
     /** The script in the job that `model-devops jenkins install` makes. */

@@ -95,7 +95,7 @@ def test_D6_a_rollback_killed_on_its_way_is_followed_by_one_that_succeeds(served
     killed = served.run("rollback", "test", MODEL_DEVOPS_CRASH_AT=point)
     assert killed["code"] == -signal.SIGKILL, killed["err"]
     again = served.run("rollback", "test", "--to", first)
-    assert again["code"] == 0 or again["error"]["kind"] == "not-verified-here", again["err"]
+    assert again["code"] == 0 or again["error"]["kind"] == "runs-already", again["err"]
     assert served.get("/env")["MODEL_DEVOPS_VERSION"] == first
     assert served.run("deploy", "test", "--release", second)["code"] == 4, "D8: what was replaced is blocked"
 

@@ -89,7 +89,7 @@ def test_D8_a_named_release_that_was_never_verified_there_is_refused(served):
     never = served.release("seed: 3\n")
     refused = served.run("rollback", "test", "--to", never)
     assert (refused["code"], refused["error"]["kind"]) == (4, "not-verified-here")
-    assert refused["error"]["hint"] == f"verified there: {first}"
+    assert refused["error"]["hint"] == f"test can go back to: {first}"
 
 
 def test_D8_rollback_finds_releases_by_what_people_write_as_all_verbs_do(served):

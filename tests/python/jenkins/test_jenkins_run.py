@@ -18,6 +18,7 @@ WITH = """<flow-definition><properties><hudson.model.ParametersDefinitionPropert
 <hudson.model.StringParameterDefinition><name>lr</name></hudson.model.StringParameterDefinition>
 <hudson.model.ChoiceParameterDefinition><name>where</name><choices><a><string>a</string><string>b</string></a></choices>
 </hudson.model.ChoiceParameterDefinition>
+<hudson.model.BooleanParameterDefinition><name>dry_run</name></hudson.model.BooleanParameterDefinition>
 </parameterDefinitions></hudson.model.ParametersDefinitionProperty></properties></flow-definition>"""
 RESULTS = [("SUCCESS", 0), ("UNSTABLE", 3), ("FAILURE", 3), ("NOT_BUILT", 4), ("ABORTED", 143)]
 
@@ -81,7 +82,10 @@ def test_a_job_with_parameters_is_started_without_any_given(server, shell):
 @pytest.mark.parametrize(
     ("xml", "given", "words"),
     [
-        (WITH, "lx=1", "digits has no parameter 'lx'; it has: lr, where"),
+        (WITH, "lx=1", "digits has no parameter 'lx'; it has: lr, where, dry_run"),
+        (WITH, "wehre=a", "did you mean where?"),
+        (WITH, "dry_run=yes", "dry_run: 'yes' is none of: 'true', 'false'"),
+        (WITH, "dry_run=True", "did you mean true?"),
         (WITH, "where=c", "where: 'c' is none of: 'a', 'b'"),
         (PLAIN, "lr=1", "digits has no parameter 'lr'; it has: none"),
         (PLAIN, "lr", "'lr' is no NAME=VALUE"),
@@ -94,6 +98,23 @@ def test_parameters_that_the_job_has_not_are_a_wrong_call(server, shell, xml, gi
     assert done.returncode == 2
     assert words in done.stderr.decode()
     assert server.queue == {}
+
+
+def test_all_wrong_parameters_are_named_at_once(server, shell):
+    server.save("digits", WITH)
+    given = ("-p", "lx=1", "-p", "lr=2", "-p", "where=aa", "-p", "dry_run=1")
+    done = shell("--json", "jenkins", "run", "digits", *given)
+    error = document(done)["error"]
+    assert (done.returncode, error["message"]) == (2, "3 parameters of digits are wrong")
+    assert [problem["message"].split()[0] for problem in error["problems"]] == ["digits", "where:", "dry_run:"]
+    assert server.queue == {}
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_yes_or_no_is_given_as_jenkins_takes_it(server, shell, value):
+    server.save("digits", WITH)
+    assert shell("jenkins", "run", "digits", "-p", f"dry_run={value}", "-p", "where=b").returncode == 0
+    assert server.queue[1] == ("digits", {"where": "b", "dry_run": value})
 
 
 def test_without_follow_it_ends_when_the_build_is_queued(job, shell):
