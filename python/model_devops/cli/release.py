@@ -38,7 +38,7 @@ def show(file: Path, store: str | None, release: str | None) -> Result:
     evidence = project.store.evidence(found.digest)
     stand = {item.digest for item in standing(evidence)}
     fields = release_fields(found)
-    state = _state(project, found, evidence)
+    state = _state(project, found)
     _say_head(found, state)
     _say_evidence(evidence, stand)
     return Result(
@@ -56,14 +56,14 @@ def _find(project: Project, reference: str | None) -> Stored:
     return choose(project, reference)
 
 
-def _state(project: Project, release: Stored, evidence: list[Evidence]) -> list[str]:
+def _state(project: Project, release: Stored) -> list[str]:
     """What ends or holds up a release: revoked, rejected, not built here."""
-    from model_devops.release.standing import built_here, is_revoked, standing
+    from model_devops.release.standing import built_here, is_rejected, is_revoked
 
     state = []
     if is_revoked(project.store, release.record.identity):
         state.append("revoked")
-    if any(item.kind == "rejected" for item in standing(evidence)):
+    if is_rejected(project.store, release.record.identity):
         state.append("rejected")
     if not built_here(project.store, release):
         state.append("evidence of its build is missing")

@@ -109,10 +109,10 @@ def _runs_still(rollout: Rollout, wanted: Revision) -> bool:
 
 
 def _say_if_unwanted(rollout: Rollout, release: Stored) -> None:
-    from model_devops.release.standing import is_revoked, rejected
+    from model_devops.release.standing import is_rejected, is_revoked
 
     for word, holds in (("revoked", is_revoked(rollout.store, release.record.identity)),
-                        ("rejected", rejected(rollout.store, release))):  # fmt: skip
+                        ("rejected", is_rejected(rollout.store, release.record.identity))):  # fmt: skip
         if holds:
             rollout.notes.append(f"{release.version} runs again although it was {word} meanwhile")
             rollout.say(rollout.notes[-1])

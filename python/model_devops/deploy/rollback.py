@@ -12,7 +12,7 @@ from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.rollout import Ground, Intent, Outcome, Rollout
 from model_devops.deploy.target import Target
 from model_devops.errors import ModelDevopsError, Problem, RefusedError, UsageError
-from model_devops.release.standing import anyone, is_revoked, rejected
+from model_devops.release.standing import anyone, is_rejected, is_revoked
 from model_devops.release.store import Store, Stored, order
 
 
@@ -66,7 +66,7 @@ def unwanted(store: Store, target: Target, release: Stored) -> str | None:
     accept = accepts(kept_approvals(place)) if place else anyone
     if is_revoked(store, release.record.identity, accept):
         return "it is revoked"
-    return "it was rejected" if rejected(store, release, accept) else None
+    return "it was rejected" if is_rejected(store, release.record.identity, accept) else None
 
 
 def _those_bytes(block: Revision, release: Stored) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from model_devops.deploy import states
 from model_devops.deploy.revision import Revision
 from model_devops.deploy.target import Observation, Target
-from model_devops.release.standing import is_revoked, rejected
+from model_devops.release.standing import is_rejected, is_revoked
 from model_devops.release.store import Store
 
 
@@ -114,4 +114,4 @@ def _said(store: Store, record: Revision | None) -> list[str]:
     if release is None:
         return []
     found = ["its release is revoked"] if is_revoked(store, release.record.identity) else []
-    return [*found, "its release was rejected"] if rejected(store, release) else found
+    return [*found, "its release was rejected"] if is_rejected(store, release.record.identity) else found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable
 
-from model_devops import faults
+from model_devops import faults, notices
 from model_devops.adapters.clock import timestamp
 from model_devops.config.types import Approval
 from model_devops.deploy.revision import Revision
@@ -17,7 +17,7 @@ from model_devops.policy.person import Person, accepts, objection
 from model_devops.policy.source import Policy, kept_approvals
 from model_devops.project import Project
 from model_devops.release.evidence import Approved, Evidence, Rejected
-from model_devops.release.standing import Accept, rejections, revocations, standing
+from model_devops.release.standing import Accept, rejected_weights, rejections, revocations
 from model_devops.release.store import Store, Stored
 
 Others = Callable[[str], Target]
@@ -49,6 +49,8 @@ def approve(
             found, problem = _seen(approval, policy, release, evidence, others, accept, reason)
             seen, problems = found or seen, problems + ([problem] if problem else [])
     _refuse(problems, release, policy.name)
+    for item in rejected_weights(project.store, release.record.identity, accept):
+        notices.warn(f"the weights of {release.version} were {facts.said(project.store, item, release)}")
     body = Approved(
         id=str(uuid.uuid4()),
         time=timestamp(),
@@ -76,14 +78,10 @@ def _refuse(problems: list[str], release: Stored, environment: str) -> None:
 def _ended(project: Project, release: Stored, accept: Accept) -> list[str]:
     """What no approval lifts (S5, S6)."""
     found = [
-        *rejections(project.store, release, accept),
+        *rejections(project.store, release.record.identity, accept),
         *revocations(project.store, release.record.identity, accept),
     ]
-    return [
-        f"{release.version} was {item.kind} by {item.body.by or 'somebody'} ({getattr(item.body, 'reason', '')}),"
-        " and no approval lifts that"
-        for item in found
-    ]
+    return [f"{facts.said(project.store, item, release)}; no approval lifts that" for item in found]
 
 
 def _seen(
@@ -131,8 +129,9 @@ def reject(project: Project, environment: str, release: Stored, person: Person, 
     that stands already is taken for this one: a run that was killed is repeated.
     """
     why = why_rejected(reason)
-    for item in rejections(project.store, release):
-        if getattr(item.body, "environment", None) == environment and item.body.by == person.name:
+    for item in rejections(project.store, release.record.identity):
+        of_it = item.release == release.digest  # a word about its twin may be withdrawn
+        if of_it and getattr(item.body, "environment", None) == environment and item.body.by == person.name:
             return item
     body = Rejected(
         id=str(uuid.uuid4()),
@@ -149,14 +148,14 @@ def reject(project: Project, environment: str, release: Stored, person: Person, 
 
 
 def must_leave(store: Store, target: Target) -> Stored | None:
-    """The release that runs there by the target's records although users rejected it there (A3).
+    """The release that runs there by the target's records although users rejected its bytes there (A3).
 
     The next run on that environment takes it back first, whatever it came for: to what D8 gives, else to nothing.
     """
     runs, place = current(target.revisions()), target.place()
     if runs is None or runs.release is None or place is None:
         return None
-    accept = accepts(kept_approvals(place))
-    about = standing(store.evidence(runs.release), accept)
-    here = [item for item in about if isinstance(item.body, Rejected) and item.body.environment == place.environment]
-    return store.find(runs.release) if here else None
+    release = store.find(runs.release)
+    found = rejections(store, release.record.identity, accepts(kept_approvals(place))) if release else []
+    here = any(isinstance(item.body, Rejected) and item.body.environment == place.environment for item in found)
+    return release if here else None

@@ -19,7 +19,7 @@ from model_devops.policy.person import Person, accepts, objection
 from model_devops.policy.source import Policy
 from model_devops.project import Project
 from model_devops.release.evidence import Approved, Evidence
-from model_devops.release.standing import Accept, built_here, counting, rejections, revocations
+from model_devops.release.standing import Accept, built_here, counting, rejected_weights, rejections, revocations
 from model_devops.release.store import Stored, order
 from model_devops.versioning.contested import contested, two_releases, way_on
 
@@ -110,15 +110,19 @@ class _Question:
         return self._none("revoked", found, "not revoked", "build a new version; this content is not used any more")
 
     def not_rejected(self) -> Condition:
-        """S5: no later approval lifts it."""
-        found = rejections(self.project.store, self.release, self.accept)
+        """A3: counts for every release of the same identity. S5: no later approval lifts it."""
+        store, identity = self.project.store, self.release.record.identity
+        found = rejections(store, identity, self.accept)
+        alike = [] if found else rejected_weights(store, identity, self.accept)
+        if alike:
+            message = f"not rejected, but its weights were: {facts.said(store, alike[0], self.release)}"
+            return Condition("rejected", True, message, [item.digest for item in alike])
         return self._none("rejected", found, "not rejected", "build a new version that does better")
 
     def _none(self, name: str, found: list[Evidence], good: str, hint: str) -> Condition:
         if not found:
             return Condition(name, True, good)
-        body = found[0].body
-        why = f"{name} by {body.by or 'somebody'}: {getattr(body, 'reason', '')}; {hint}"
+        why = f"{facts.said(self.project.store, found[0], self.release)}; {hint}"
         return Condition(name, False, why, [item.digest for item in found])
 
     def built_here(self) -> Condition:

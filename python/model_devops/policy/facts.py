@@ -12,7 +12,7 @@ from model_devops.deploy.states import block
 from model_devops.deploy.target import Target
 from model_devops.release.evidence import Deployed, Evidence, Tested
 from model_devops.release.standing import Accept, counting, on_release_branch
-from model_devops.release.store import Stored
+from model_devops.release.store import Store, Stored
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,13 @@ def rolled_back(environment: str, release: Stored, by: Revision) -> str:
     lift = f"model-devops unblock {environment} --release {by.replaced_version or by.replaces} --reason WHY"
     why = by.reason or "no reason given"
     return f"revision {by.number} of {environment} rolled {what} back ({why}): to let it return, {lift}"
+
+
+def said(store: Store, item: Evidence, release: Stored) -> str:
+    """A rejection or revocation in words: by whom, why, and as which release, where that is another one."""
+    other = store.find(item.release) if item.release != release.digest else None
+    known_as = f" as {other.version}" if other else ""
+    return f"{item.kind}{known_as} by {item.body.by or 'somebody'}: {getattr(item.body, 'reason', '')}"
 
 
 def _about(item: Evidence, environment: str) -> bool:

@@ -54,24 +54,21 @@ def overview(store: Store) -> list[Row]:
     about: dict[str, list[Evidence]] = defaultdict(list)
     for item in store.evidence():
         about[item.release].append(item)
-    revoked = {
-        stored.record.identity.digest
-        for stored in releases
-        if any(item.kind == "revoked" for item in standing(about[stored.digest]))
-    }
-    return [_row(stored, about[stored.digest], revoked) for stored in reversed(releases)]
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for stored in releases:
+        kinds[stored.record.identity.digest] |= {item.kind for item in standing(about[stored.digest])}
+    return [_row(stored, about[stored.digest], kinds[stored.record.identity.digest]) for stored in reversed(releases)]
 
 
-def _row(release: Stored, evidence: list[Evidence], revoked: set[str]) -> Row:
+def _row(release: Stored, evidence: list[Evidence], kinds: set[str]) -> Row:
+    """`kinds`: those of all that stands about any release of its identity (S6, A3)."""
     stand = standing(evidence)
     tests = counting([item for item in evidence if item.kind in ("tested", "withdrawn")])
     passed = all(cast(Tested, item.body).passed for item in tests)
     deployed = [cast(Deployed, item.body) for item in stand if item.kind == "deployed"]
-    state = ["revoked"] if release.record.identity.digest in revoked else []
-    state += ["rejected"] if any(item.kind == "rejected" for item in stand) else []
     return Row(
         release=release,
         tested=("passed" if passed else "failed") if tests else "",
         verified_in=list(dict.fromkeys(body.environment for body in deployed if body.status == "verified")),
-        state=state,
+        state=[kind for kind in ("revoked", "rejected") if kind in kinds],
     )

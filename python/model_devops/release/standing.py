@@ -66,10 +66,7 @@ def latest(
 
 def revocations(store: Store, identity: Identity | str, accept: Accept = anyone) -> list[Evidence]:
     """The standing `revoked` about any release of this identity (S6)."""
-    wanted = identity if isinstance(identity, str) else identity.digest
-    digests = {stored.digest for stored in store.releases() if stored.record.identity.digest == wanted}
-    about = [item for item in store.evidence() if item.release in digests] if digests else []
-    return [item for item in standing(about, accept) if item.kind == "revoked"]
+    return _of_identity(store, identity, "revoked", accept)
 
 
 def is_revoked(store: Store, identity: Identity | str, accept: Accept = anyone) -> bool:
@@ -77,15 +74,34 @@ def is_revoked(store: Store, identity: Identity | str, accept: Accept = anyone) 
     return bool(revocations(store, identity, accept))
 
 
-def rejections(store: Store, release: Stored | str, accept: Accept = anyone) -> list[Evidence]:
-    """The standing `rejected` about a release, in any environment. A later approval lifts none (S5)."""
-    digest = release if isinstance(release, str) else release.digest
-    return [item for item in standing(store.evidence(digest), accept) if item.kind == "rejected"]
+def rejections(store: Store, identity: Identity | str, accept: Accept = anyone) -> list[Evidence]:
+    """The standing `rejected` about any release of this identity, in any environment (A3)."""
+    return _of_identity(store, identity, "rejected", accept)
 
 
-def rejected(store: Store, release: Stored | str, accept: Accept = anyone) -> bool:
-    """Whether the user test rejected this release (S5)."""
-    return bool(rejections(store, release, accept))
+def is_rejected(store: Store, identity: Identity | str, accept: Accept = anyone) -> bool:
+    """Whether users rejected any release of this identity (A3)."""
+    return bool(rejections(store, identity, accept))
+
+
+def rejected_weights(store: Store, identity: Identity, accept: Accept = anyone) -> list[Evidence]:
+    """The standing `rejected` about releases of other identities with the same weights: no bar, but worth saying."""
+    model = identity.artifacts.get("model")
+    return _standing_about(
+        store, "rejected", accept, lambda other: other != identity and other.artifacts.get("model") == model
+    )
+
+
+def _of_identity(store: Store, identity: Identity | str, kind: str, accept: Accept) -> list[Evidence]:
+    wanted = identity if isinstance(identity, str) else identity.digest
+    return _standing_about(store, kind, accept, lambda other: other.digest == wanted)
+
+
+def _standing_about(store: Store, kind: str, accept: Accept, fits: Callable[[Identity], bool]) -> list[Evidence]:
+    """The statements of a kind that stand about any release whose identity fits."""
+    digests = {stored.digest for stored in store.releases() if fits(stored.record.identity)}
+    about = [item for item in store.evidence() if item.release in digests] if digests else []
+    return [item for item in standing(about, accept) if item.kind == kind]
 
 
 def on_release_branch(item: Evidence) -> bool:

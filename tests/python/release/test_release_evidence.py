@@ -26,7 +26,7 @@ from model_devops.release.evidence import (
     Withdrawn,
 )
 from model_devops.release.layout import LayoutStore
-from model_devops.release.standing import built_here, counting, is_revoked, latest, rejected, standing
+from model_devops.release.standing import built_here, counting, is_rejected, is_revoked, latest, standing
 from model_devops.release.store import Stored
 from model_devops.release.words import ground
 from release_samples import built
@@ -239,16 +239,16 @@ def test_S5_a_later_approval_does_not_lift_a_rejection_and_a_withdrawal_does(sto
     release = put()
     item = store.add_evidence(release.digest, BODY["rejected"])
     store.add_evidence(release.digest, BODY["approved"])
-    assert rejected(store, release)
+    assert is_rejected(store, release.record.identity)
     withdraw(store, release.digest, item.digest)
-    assert not rejected(store, release)
+    assert not is_rejected(store, release.record.identity)
 
 
 def test_S5_an_environment_may_refuse_a_withdrawal(store: LayoutStore, put: Put) -> None:
     release = put()
     item = store.add_evidence(release.digest, BODY["rejected"])
     withdraw(store, release.digest, item.digest, origin="cli")
-    assert rejected(store, release, lambda word: word.body.origin == "jenkins")
+    assert is_rejected(store, release.record.identity, lambda word: word.body.origin == "jenkins")
 
 
 def test_S5_a_withdrawal_can_not_be_withdrawn(store: LayoutStore, put: Put) -> None:
@@ -256,7 +256,7 @@ def test_S5_a_withdrawal_can_not_be_withdrawn(store: LayoutStore, put: Put) -> N
     item = store.add_evidence(release.digest, BODY["rejected"])
     withdraw(store, release.digest, item.digest)
     withdraw(store, release.digest, store.evidence(release.digest, "withdrawn")[0].digest)
-    assert not rejected(store, release)
+    assert not is_rejected(store, release.record.identity)
     assert [word.kind for word in standing(store.evidence())] == ["built", "withdrawn", "withdrawn"]
 
 
@@ -264,7 +264,7 @@ def test_S5_a_withdrawal_counts_for_its_own_release_only(store: LayoutStore, put
     release, other = put("1.0.0"), put("1.0.1")
     item = store.add_evidence(release.digest, BODY["rejected"])
     withdraw(store, other.digest, item.digest)
-    assert rejected(store, release)
+    assert is_rejected(store, release.record.identity)
     assert item in standing(store.evidence())
 
 
