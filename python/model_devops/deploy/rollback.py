@@ -141,7 +141,7 @@ def returnable(store: Store, targets: Mapping[str, Target]) -> list[str]:
     """
     found: list[str] = []
     for environment, target in targets.items():
-        with contextlib.suppress(ModelDevopsError):
+        with contextlib.suppress(ModelDevopsError, OSError):
             fit = {item.revision.version for item in candidates(store, target) if item.objection is None}
             versions = sorted((version for version in fit if version), key=order, reverse=True)
             found += [f"{environment} {version}" for version in versions]
