@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from model_devops.checks.tensors import sound
+
 _LIMIT = 4 << 20
 
 
 def signature(path: Path) -> dict[str, Any] | None:
     """Inputs and outputs, or None where the file has none that can be read."""
     import yaml
-
-    from model_devops.checks.signature import sound
 
     try:
         with open(path, "rb") as stream:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from model_devops.checks import mlflow, onnx
+from model_devops.checks.tensors import Found, sound
 from model_devops.config.types import Model
-
-Found = dict[str, Any]
 
 
 def find_signature(model: Model, files: Mapping[str, Path]) -> Found | None:
@@ -19,8 +18,6 @@ def find_signature(model: Model, files: Mapping[str, Path]) -> Found | None:
 
         declared: Found = msgspec.to_builtins(model.signature)
         return declared
-    from model_devops.checks import mlflow, onnx
-
     for name, path in sorted(files.items()):
         found = None
         if name.endswith(".onnx"):
@@ -43,35 +40,6 @@ def _of_safetensors(path: Path) -> Found | None:
         return sound(json.loads(text)) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         return None
-
-
-def sound(value: Any) -> Found | None:
-    """A signature in the form above, or None for anything else."""
-    if not isinstance(value, dict):
-        return None
-    found = {}
-    for side in ("inputs", "outputs"):
-        tensors = value.get(side)
-        if not isinstance(tensors, list) or not all(_is_tensor(tensor) for tensor in tensors):
-            return None
-        found[side] = [{key: tensor[key] for key in ("name", "dtype", "shape")} for tensor in tensors]
-    return found
-
-
-def _is_tensor(value: Any) -> bool:
-    if not isinstance(value, dict) or not isinstance(value.get("shape"), list):
-        return False
-    return _is_text(value.get("name")) and _is_text(value.get("dtype")) and all(map(_is_size, value["shape"]))
-
-
-def _is_text(value: Any) -> bool:
-    """Text that can be written as UTF-8: the record must hold it."""
-    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
-
-
-def _is_size(value: Any) -> bool:
-    """A number that canonical JSON can hold, or a name."""
-    return _is_text(value) or (type(value) is int and -(2**53) < value < 2**53)
 
 
 def compare_signatures(old: Found | None, new: Found | None) -> str:

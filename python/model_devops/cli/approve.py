@@ -89,8 +89,9 @@ def _reject(project: Project, environment: str, release: Stored, person: Person,
 
 def _leave(project: Project, environment: str) -> list[str]:
     """Take the rejected release back where it runs still; says where that went."""
-    from model_devops.deploy.open import open_rollout, open_target
+    from model_devops.deploy.open import open_target
     from model_devops.deploy.rollback import take_back_rejected
+    from model_devops.deploy.rollout import open_rollout
 
     target = open_target(project.model.name, environment)
     if target.place() is None:

@@ -24,7 +24,8 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     from model_devops.building.choose import choose
     from model_devops.building.summary import release_fields
     from model_devops.deploy.deploying import Deploy
-    from model_devops.deploy.open import open_rollout, open_wanted
+    from model_devops.deploy.open import open_wanted
+    from model_devops.deploy.rollout import open_rollout
     from model_devops.deploy.summary import revision_fields, told
     from model_devops.project import open_project
 

@@ -90,9 +90,9 @@ class Verbs(click.Group):
         except BrokenPipeError as error:
             if help_asked:
                 raise
-            from model_devops.cli import seam
+            from model_devops.cli.endings import translate
 
-            raise seam.translate(error) from error
+            raise translate(error) from error
 
 
 @click.command(
@@ -162,8 +162,9 @@ def _finished(result: Any, result_file: str | None, as_json: bool) -> int:
 
 def _failed(error: BaseException, result_file: str | None, as_json: bool) -> int:
     from model_devops.cli import seam
+    from model_devops.cli.endings import translate
 
-    known = seam.translate(error)
+    known = translate(error)
     code = getattr(known, "exit_code", known.code)
     try:
         seam.write(seam.failure(known, code), result_file, as_json)

@@ -77,9 +77,9 @@ def _try(write: Callable[[Any], None], stream: Any) -> None:
 def refuse_lost() -> None:
     """Raise the first error, if any, that kept output from being written; a reader that has gone is none."""
     if _state["lost"] is not None:
-        from model_devops.cli import seam
+        from model_devops.cli.endings import unwritable
 
-        raise seam.unwritable("the output", _state["lost"])
+        raise unwritable("the output", _state["lost"])
 
 
 def warn(text: str) -> None:

@@ -29,8 +29,9 @@ def command(
     environment: str, file: Path, store: str | None, to: str | None, reason: str | None, dry_run: bool
 ) -> Result:
     """Roll back."""
-    from model_devops.deploy.open import open_known, open_rollout
+    from model_devops.deploy.open import open_known
     from model_devops.deploy.rollback import Rollback, meant_here
+    from model_devops.deploy.rollout import open_rollout
     from model_devops.deploy.summary import revision_fields, told
     from model_devops.project import open_project
     from model_devops.release.lookup import find_release

@@ -19,7 +19,8 @@ from model_devops.cli.seam import Result
 def command(environment: str, file: Path, store: str | None, reason: str | None) -> Result:
     """Stop."""
     from model_devops.deploy.deploying import Stop
-    from model_devops.deploy.open import open_known, open_rollout
+    from model_devops.deploy.open import open_known
+    from model_devops.deploy.rollout import open_rollout
     from model_devops.deploy.summary import revision_fields
     from model_devops.project import open_project
 

@@ -10,8 +10,8 @@ import msgspec
 from model_devops.building.recipe import serve_block
 from model_devops.config.types import Environment
 from model_devops.deploy.open import open_target
-from model_devops.deploy.rollout import Ground, Intent
 from model_devops.deploy.target import Target
+from model_devops.deploy.wish import Ground, Intent
 from model_devops.errors import RefusedError
 from model_devops.project import Project
 from model_devops.release.store import Store, Stored

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from model_devops.adapters.paths import data_folder
 from model_devops.deploy.target import Target
 from model_devops.errors import UnreachableError, UsageError
 from model_devops.project import Project
-
-if TYPE_CHECKING:
-    from model_devops.deploy.rollout import Rollout
 
 
 def open_target(model: str, environment: str) -> Target:
@@ -64,14 +59,6 @@ def _unknown(project: Project, environment: str, known: list[str]) -> UsageError
         kind="unknown-environment",
         hint=f"did you mean {near[0]}?" if near else "environments are named under `environments:` in model.yaml",
     )
-
-
-def open_rollout(project: Project, environment: str, target: Target, say: Callable[[str], None]) -> Rollout:
-    """A run of this program that may change what runs there."""
-    from model_devops.deploy.actor import acting
-    from model_devops.deploy.rollout import Rollout
-
-    return Rollout(target, environment, project.store, acting(project.build, project.commit), say, project.folder)
 
 
 def _folder() -> Path:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from model_devops.adapters.signals import deferred
 from model_devops.deploy import evidence, states
 from model_devops.deploy.deploying import remembered
 from model_devops.deploy.restoring import undo
 from model_devops.deploy.revision import INTERRUPTED, PENDING, VERIFIED, Revision
-from model_devops.deploy.rollout import Rollout
+from model_devops.deploy.rollback import take_back, unwanted
 from model_devops.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from model_devops.deploy.rollout import Rollout
 
 
 def recover(rollout: Rollout) -> None:
@@ -55,14 +60,11 @@ def _obstacle(rollout: Rollout, left: Revision) -> str | None:
     release = rollout.store.find(left.release)
     if release is None:
         return f"{rollout.store.location} does not know its release"
-    from model_devops.deploy.rollback import unwanted
-
     return unwanted(rollout.store, rollout.target, release)
 
 
 def _finish_rejection(rollout: Rollout) -> None:
     """A run that was killed between a rejection and taking the release back is finished here (A3)."""
-    from model_devops.deploy.rollback import take_back
     from model_devops.policy.approval import must_leave
 
     current = states.current(rollout.target.revisions())

@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model_devops.deploy import states
 from model_devops.deploy.deploying import remembered, settings
 from model_devops.deploy.revision import VERIFIED, Revision
-from model_devops.deploy.rollout import Ground, Intent, Outcome, Rollout
 from model_devops.deploy.target import Target
+from model_devops.deploy.wish import Ground, Intent, Outcome
 from model_devops.errors import ModelDevopsError, Problem, RefusedError, UsageError
 from model_devops.release.standing import anyone, is_rejected, is_revoked
 from model_devops.release.store import Store, Stored, order
+
+if TYPE_CHECKING:
+    from model_devops.deploy.rollout import Rollout
 
 
 @dataclass(frozen=True)

@@ -10,72 +10,27 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from model_devops import faults
 from model_devops.adapters.clock import timestamp
 from model_devops.adapters.signals import deferred
-from model_devops.config.types import Environment
 from model_devops.deploy import evidence, states
-from model_devops.deploy.actor import Actor
+from model_devops.deploy.actor import Actor, acting
 from model_devops.deploy.proof import prove
+from model_devops.deploy.recovery import recover
 from model_devops.deploy.reports import published
 from model_devops.deploy.restoring import title, undo, words
-from model_devops.deploy.revision import FAILED, INTERRUPTED, PENDING, VERIFIED, Place, Revision, Source
+from model_devops.deploy.revision import FAILED, INTERRUPTED, PENDING, VERIFIED, Place, Revision
 from model_devops.deploy.target import Target
+from model_devops.deploy.wish import Ground, Intent, Outcome, Wish
 from model_devops.errors import InterruptedBySignal, RefusedError, RestoredError
+from model_devops.project import Project
 from model_devops.release.store import Store, Stored
-
-
-@dataclass(frozen=True)
-class Ground:
-    """The policy that a step stands on."""
-
-    source: Source
-    kept: dict[str, Any] | None
-    """The block as read just now, for the environment to remember; None where it stands on what it remembered."""
-    block: Environment
-    """The block to use."""
-    note: str | None = None
-    policy_read: Any = None
-    """What `decide` needs of the policy beyond that."""
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What was decided: `release` None makes nothing run."""
-
-    action: str
-    release: Stored | None
-    settings: dict[str, Any]
-    reason: str | None = None
-    replaces: Revision | None = None
-    decided_on: list[str] = field(default_factory=list)
-
-
-class Wish(Protocol):
-    """What somebody asks of an environment."""
-
-    def ground(self, target: Target) -> Ground:
-        """Read the policy. Raises what keeps it from being read, before anything changes."""
-
-    def decide(self, target: Target, ground: Ground) -> Intent | None:
-        """What to apply; None where that is so already. Raises RefusedError with every condition that fails."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a rollout ended. `changed` is False where what was asked for ran already, and was proved again (D4)."""
-
-    revision: Revision | None
-    before: Revision | None
-    changed: bool
-    notes: list[str]
 
 
 class Rollout:
@@ -102,8 +57,6 @@ class Rollout:
 
     def run(self, wish: Wish) -> Outcome:
         """Do what is asked. Raises BusyError, RefusedError, RestoredError, BrokenError, InterruptedBySignal."""
-        from model_devops.deploy.recovery import recover
-
         with self.target.lock(self.actor.holder):
             ground = wish.ground(self.target)
             if ground.note:
@@ -279,3 +232,8 @@ class Rollout:
             "notes": self.notes,
             "environment": self.environment,
         }
+
+
+def open_rollout(project: Project, environment: str, target: Target, say: Callable[[str], None]) -> Rollout:
+    """A run of this program that may change what runs there."""
+    return Rollout(target, environment, project.store, acting(project.build, project.commit), say, project.folder)

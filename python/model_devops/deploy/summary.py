@@ -9,7 +9,7 @@ import msgspec
 from model_devops.deploy.revision import Revision
 
 if TYPE_CHECKING:
-    from model_devops.deploy.rollout import Outcome
+    from model_devops.deploy.wish import Outcome
 
 
 def revision_fields(revision: Revision | None) -> dict[str, Any] | None:

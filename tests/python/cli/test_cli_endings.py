@@ -13,6 +13,7 @@ import pytest
 
 from mini_project import make_mini
 from model_devops.cli import main, seam
+from model_devops.cli.endings import translate
 from model_devops.errors import ExitCode, ModelDevopsError
 
 PROGRAM = [sys.executable, "-I", "-m", "model_devops"]
@@ -269,7 +270,7 @@ def test_the_argument_after_two_dashes_stays_one(tmp_path: Path) -> None:
 
 
 def test_system_errors_have_the_code_that_helps() -> None:
-    found = [seam.translate(OSError(number, "words", "x")) for number in (13, 28, 30, 104)]
+    found = [translate(OSError(number, "words", "x")) for number in (13, 28, 30, 104)]
     assert [(error.code, error.kind) for error in found if isinstance(error, ModelDevopsError)] == [
         (ExitCode.USAGE, "file"),
         (ExitCode.UNREACHABLE, "disk-full"),
