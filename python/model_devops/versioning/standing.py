@@ -31,8 +31,6 @@ class Standing:
     release_branch: str | None = None
     remote: Remote | None = None
     """The remote that was asked, where there is one."""
-    offline: bool = False
-    """Whether the remote did not answer, and a pre-release is made without it."""
 
     @property
     def on_release_branch(self) -> bool:
@@ -111,10 +109,7 @@ def _asked(git: Git, named: Standing, build: Build, remote: Remote, policy_branc
     except UnreachableError:
         if _could_claim(git, asked, build, remote):
             raise
-        return _no(
-            _with(asked, offline=True),
-            f"{remote.name} does not answer, and no branch of it had this commit",
-        )
+        return _no(asked, f"{remote.name} does not answer, and no branch of it had this commit")
 
 
 def _on_line(git: Git, asked: Standing, build: Build, tip: str) -> Standing:

@@ -152,9 +152,10 @@ def test_B8_pre_releases_work_offline(repo: Path, bare_remote: Path) -> None:
     commit(repo)
     gone(bare_remote)
     found = of(repo)
-    assert (found.claims, found.offline, found.branch) == (False, True, "feature")
-    assert not of(repo, replace(JENKINS, pull_request="4")).offline, "nothing had to be asked"
-    assert not of(repo, prerelease=True).offline
+    assert (found.claims, found.branch) == (False, "feature")
+    assert found.why == "origin does not answer, and no branch of it had this commit"
+    assert "pull request 4" in of(repo, replace(JENKINS, pull_request="4")).why, "nothing had to be asked"
+    assert of(repo, prerelease=True).why == "a pre-release was asked for"
 
 
 def test_B8_only_claiming_needs_the_remote(repo: Path, bare_remote: Path) -> None:
@@ -171,7 +172,7 @@ def test_B8_offline_in_ci_the_answer_could_be_yes(repo: Path, bare_remote: Path)
         of(repo, JENKINS)
     with pytest.raises(UnreachableError):
         of(repo, replace(JENKINS, branch="main"))
-    assert of(repo, replace(JENKINS, branch="feature")).offline
+    assert "origin does not answer" in of(repo, replace(JENKINS, branch="feature")).why
 
 
 def claimed(folder: Path, version: str) -> str:
