@@ -89,7 +89,7 @@ def hash_file(path: Path, advance: Advance | None = None, expected: os.stat_resu
     """
     hasher, size = hashlib.sha256(), 0
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would wait for a writer
     except OSError as error:
         raise _unreadable(path, error) from error
     try:

@@ -24,6 +24,8 @@ def prove(seen: Observation, revision: Revision, required: Sequence[str]) -> Pro
     `required` names it.
     """
     problems = _not_ours(seen, revision)
+    if seen.changed:
+        problems.append(f"files beside the model's were changed: {listed(seen.changed)}")
     levels = []
     for level, digest in (("measured", seen.measured), ("reported", seen.digest)):
         if digest is not None and digest == revision.model:
@@ -33,6 +35,12 @@ def prove(seen: Observation, revision: Revision, required: Sequence[str]) -> Pro
     if not problems:
         problems = [f"proof {level} is demanded and not available" for level in required if level not in levels]
     return Proof(levels, problems)
+
+
+def listed(paths: Sequence[str]) -> str:
+    """The first few of many paths."""
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(paths[:3]) + more
 
 
 def _not_ours(seen: Observation, revision: Revision) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model_devops.deploy import states
+from model_devops.deploy.proof import listed
 from model_devops.deploy.revision import Revision
 from model_devops.deploy.target import Observation, Target
 from model_devops.release.standing import is_rejected, is_revoked
@@ -79,8 +80,8 @@ def _what(revision: Revision) -> str:
 
 
 def _as_released(running: Revision, seen: Observation) -> bool:
-    """Whether nothing that was seen of the model differs from the revision's."""
-    return all(digest in (None, running.model) for digest in (seen.measured, seen.digest))
+    """Whether nothing that was seen differs from the revision's."""
+    return not seen.changed and all(digest in (None, running.model) for digest in (seen.measured, seen.digest))
 
 
 def _drift(record: Revision | None, running: Revision | None, seen: Observation) -> list[str]:
@@ -104,6 +105,8 @@ def _differences(running: Revision, seen: Observation) -> list[str]:
     found = []
     if seen.measured and seen.measured != running.model:
         found.append(f"the model's files were changed: measured {seen.measured[:71]}, deployed was {running.model}")
+    if seen.changed:
+        found.append(f"files beside the model's were changed: {listed(seen.changed)}")
     if seen.digest and seen.digest != running.model:
         found.append(f"the server reports another model: {seen.digest[:71]}, deployed was {running.model}")
     return found

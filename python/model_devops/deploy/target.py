@@ -28,6 +28,8 @@ class Observation:
     """What the server itself reports it has loaded: the level `reported`."""
     measured: str | None = None
     """Digest (C1) of the model's files as the serving process sees them: the level `measured`."""
+    changed: list[str] = field(default_factory=list)
+    """Files of the release beside the model's that are not as released where the server runs."""
     detail: str = ""
     """One line for people: pid and port, or why it doesn't run (exit code, last log line)."""
     foreign: str | None = None
@@ -82,7 +84,7 @@ class Target(Protocol):
     def observe(self, *, measure: bool = True) -> Observation:
         """What runs: readiness, digests, owner of the address. Changes nothing.
 
-        Without `measure` the model's files are not hashed and the server is not asked for its digest.
+        Without `measure` the release's files are not hashed and the server is not asked for its digest.
         """
 
     def smoke(self, revision: Revision) -> list[str]:

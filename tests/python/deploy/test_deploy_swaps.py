@@ -133,3 +133,67 @@ def test_D10_a_copy_swapped_under_a_pending_revision_is_not_verified_by_the_next
     assert served.revisions()[1]["restored"] == first
     assert again["revision"]["number"] == 3
     assert served.get("/env")["MODEL_DEVOPS_VERSION"] == second
+
+
+def change_code(served, number: int) -> None:
+    """Append to the code in the copy that a revision runs from: what runs has loaded it already."""
+    path = served.state() / "files" / str(number) / "serve.py"
+    path.chmod(0o644)
+    path.write_text(path.read_text() + "# changed\n")
+
+
+def test_D10_code_changed_in_the_copy_is_told_by_status_and_rolled_out_anew_by_deploy(served):
+    """The next restart would run it behind the right weights."""
+    version = served.release()
+    ok(served.run("deploy", "test"))
+    change_code(served, 1)
+    told = ok(served.run("status", "test"))["environments"][0]
+    assert told["remarks"] == ["files beside the model's were changed: serve.py"]
+    assert told["runs"] == "unknown", "not what was released"
+    again = ok(served.run("deploy", "test"))
+    assert (again["changed"], again["revision"]["number"], again["revision"]["version"]) == (True, 2, version)
+    assert "files beside the model's were changed: serve.py" in again["notes"][0]
+    assert "# changed" not in (served.state() / "files" / "2" / "serve.py").read_text()
+    assert ok(served.run("status", "test"))["healthy"]
+
+
+@pytest.mark.parametrize("how", ["changed", "gone", "a link", "a pipe", "one more", "a folder more"])
+def test_D5_what_comes_back_runs_the_code_that_was_released(served, how):
+    """Nothing is used again of a copy that was touched meanwhile."""
+    first = served.release()
+    ok(served.run("deploy", "test"))
+    code, kept = served.state() / "files" / "1" / "serve.py", served.folder.parent / "kept"
+    code.parent.chmod(0o755)
+    before = code.read_bytes()
+    if how == "changed":
+        change_code(served, 1)
+    elif how == "one more":
+        (code.parent / "json.py").write_text("raise ImportError\n")
+    elif how == "a folder more":
+        (code.parent / "json").symlink_to(code.parent / "model")
+    else:
+        code.rename(kept)
+        if how == "a link":
+            code.symlink_to(kept)
+        if how == "a pipe":
+            os.mkfifo(code)
+    served.release("seed: 2\nwrong: 1\n")
+    failed = served.run("deploy", "test")
+    assert failed["code"] == 5, failed["err"]
+    assert served.get("/env")["MODEL_DEVOPS_VERSION"] == first
+    assert (code.read_bytes(), code.is_symlink()) == (before, False)
+    assert not (code.parent / "json").is_symlink()
+    assert sorted(path.name for path in code.parent.glob("*.py")) == sorted(
+        ["train.py", "evaluate.py", "serve.py", "model_digest.py"]
+    )
+    assert ok(served.run("status", "test"))["healthy"]
+
+
+def test_D5_a_copy_that_is_as_it_was_released_is_used_again(served):
+    served.release()
+    ok(served.run("deploy", "test"))
+    copy = served.state() / "files" / "1"
+    before = copy.stat().st_ino
+    served.release("seed: 2\nwrong: 1\n")
+    assert served.run("deploy", "test")["code"] == 5
+    assert copy.stat().st_ino == before

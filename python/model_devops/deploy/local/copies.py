@@ -17,9 +17,10 @@ import msgspec
 
 from model_devops.adapters.files import write_atomic
 from model_devops.content.digest import digest
-from model_devops.content.hashing import hash_files
+from model_devops.content.hashing import hash_file, hash_files
 from model_devops.deploy.local.processes import LINUX
 from model_devops.errors import ModelDevopsError
+from model_devops.release.packing import artifact_order
 from model_devops.release.store import Store, Stored
 from model_devops.runtime.surroundings import identity_of
 
@@ -33,12 +34,17 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The model's folder in the copy, `` for the copy itself."""
     model: list[str]
     """The model's files, relative to `root`."""
-    others: list[str]
-    """All other files, relative to the copy."""
+    others: dict[str, str]
+    """All other files, relative to the copy, with their SHA-256."""
     ignore: list[str]
     identity: dict[str, str]
     """The release's identity as environment variables."""
     venv: str | None
+
+    @property
+    def prefix(self) -> str:
+        """What the paths of the model's files begin with in the copy."""
+        return f"{self.root}/" if self.root else ""
 
 
 class Copies:
@@ -63,7 +69,7 @@ class Copies:
         return self._folder / f"{number}.json"
 
     def put(self, number: int, release: Stored, store: Store, venv: Path | None) -> None:
-        """Make a revision's copy, unless it is there with the released model in it. On failure what was there stays."""
+        """Make a revision's copy, unless it is there as it was released. On failure what was there stays."""
         if self._is_there(number, release, venv):
             return
         fresh = self._folder / f"{number}.fresh"
@@ -85,7 +91,10 @@ class Copies:
         known = self.known(number)
         if known is None or (known.identity, known.venv) != (identity_of(release), str(venv) if venv else None):
             return False
-        return measure(self.path(number), known) == release.record.identity.artifacts.get("model")
+        copy, released = self.path(number), {*known.others, *(known.prefix + name for name in known.model)}
+        if set(_found(copy)) != released or changed(copy, known):
+            return False
+        return measure(copy, known) == release.record.identity.artifacts.get("model")
 
     def remove(self, number: int) -> None:
         """Remove a copy."""
@@ -102,14 +111,14 @@ class Copies:
 
 def _describe(release: Stored, store: Store, venv: Path | None) -> Copy:
     record = release.record
-    others: list[str] = []
-    for name in (name for name in record.layout if name not in (*LEFT_OUT, "model")):
+    others: dict[str, str] = {}
+    for name in artifact_order({name: None for name in record.layout if name not in (*LEFT_OUT, "model")}):
         prefix = _prefix(record.layout[name])
-        others += [prefix + path for path in store.files(release, name)]
+        others |= {prefix + path: sha256 for path, (sha256, _) in store.files(release, name).items()}
     return Copy(
         root=_prefix(record.layout.get("model", "")).rstrip("/"),
         model=sorted(store.files(release, "model")),
-        others=sorted(others),
+        others=others,
         ignore=record.ignore,
         identity=identity_of(release),
         venv=str(venv) if venv else None,
@@ -128,7 +137,7 @@ def measure(copy_as_seen: Path, copy: Copy) -> str:
     """
     root = copy_as_seen / copy.root
     names = set(_found(root)) if copy.root else set(copy.model)
-    others = {path.removeprefix(copy.root + "/") for path in copy.others} if copy.root else set()
+    others = {path.removeprefix(copy.prefix) for path in copy.others} if copy.root else set()
     files = {name: root / name for name in names - (others - set(copy.model))}
     try:
         present = {name: path for name, path in files.items() if os.path.lexists(path)}
@@ -137,9 +146,21 @@ def measure(copy_as_seen: Path, copy: Copy) -> str:
         return f"none, because {error}"
 
 
+def changed(copy_as_seen: Path, copy: Copy) -> list[str]:
+    """The files beside the model's that are not as they were released; every byte of them is read."""
+    found = {}
+    for path, sha256 in copy.others.items():
+        try:
+            found[path] = hash_file(copy_as_seen / path)[0] == sha256
+        except ModelDevopsError:  # gone, a link now, or somebody is writing it
+            found[path] = False
+    return [path for path, same in found.items() if not same]
+
+
 def _found(root: Path) -> Iterator[str]:
-    for folder, _, names in os.walk(root):
-        for name in names:
+    """All that isn't a folder, links to folders included."""
+    for folder, folders, names in os.walk(root):
+        for name in [*names, *(one for one in folders if os.path.islink(os.path.join(folder, one)))]:
             yield (Path(folder) / name).relative_to(root).as_posix()
 
 

@@ -21,7 +21,7 @@ from model_devops.adapters.files import write_atomic
 from model_devops.config.durations import seconds
 from model_devops.config.types import Serve
 from model_devops.deploy.local import http, sockets
-from model_devops.deploy.local.copies import Copies, as_seen_by, measure
+from model_devops.deploy.local.copies import Copies, as_seen_by, changed, measure
 from model_devops.deploy.local.records import Records
 from model_devops.deploy.local.runs import Launch, Runs, State, own_environment
 from model_devops.deploy.revision import Place, Revision
@@ -196,13 +196,15 @@ class LocalTarget:
         ready = own and not foreign and serve is not None
         if ready and serve:
             ready = http.request(host, port, "GET", serve.ready, seconds=READY_ANSWER).ok
+        measured, changes = self._measured(state, members, host, port) if measure else (None, [])
         unwatched = "" if self._runs.supervised() else ", without a supervisor"
         return Observation(
             running=True,
             revision=state.revision,
             ready=ready,
             digest=_reported(host, port, serve.digest) if measure and own and not foreign and serve else None,
-            measured=self._measured(state, members, host, port) if measure else None,
+            measured=measured,
+            changed=changes,
             detail=f"process {state.server.pid} on {sockets.shown(host, port)}{unwatched}",
             foreign=sockets.holder(host, port, members) if foreign else None,
         )
@@ -215,14 +217,15 @@ class LocalTarget:
                 detail += "; it will be started again"
         return Observation(running=False, detail=detail)
 
-    def _measured(self, state: State, members: list[int], host: str, port: int) -> str | None:
-        """The digest of the model's files as the process that serves sees them."""
+    def _measured(self, state: State, members: list[int], host: str, port: int) -> tuple[str, list[str]]:
+        """The digest of the model's files as the process that serves sees them, and what else was changed there."""
         copy = self._copies.known(state.revision)
         if copy is None:
-            return "none, because the server's files are gone"
+            return "none, because the server's files are gone", []
         serving = [pid for pid in members if sockets.own_and_foreign(host, port, lambda pid=pid: [pid])[0]]  # type: ignore[misc]
         pid = serving[0] if serving else state.server.pid
-        return measure(as_seen_by(pid, self._copies.path(state.revision)), copy)
+        seen = as_seen_by(pid, self._copies.path(state.revision))
+        return measure(seen, copy), changed(seen, copy)
 
     def smoke(self, revision: Revision) -> list[str]:
         """See `Target.smoke`."""
