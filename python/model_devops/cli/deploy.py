@@ -26,7 +26,7 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     from model_devops.deploy.deploying import Deploy
     from model_devops.deploy.open import open_wanted
     from model_devops.deploy.rollout import open_rollout
-    from model_devops.deploy.summary import revision_fields, told
+    from model_devops.deploy.summary import outcome_fields, told
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
@@ -42,9 +42,5 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     return Result(
         summary,
         release=release_fields(chosen),
-        revision=revision_fields(outcome.revision),
-        reports=rollout.reports,
-        changed=outcome.changed,
-        environment=environment,
-        notes=outcome.notes,
+        **outcome_fields(rollout, outcome),
     )

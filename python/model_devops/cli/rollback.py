@@ -32,7 +32,7 @@ def command(
     from model_devops.deploy.open import open_known
     from model_devops.deploy.rollback import Rollback, meant_here
     from model_devops.deploy.rollout import open_rollout
-    from model_devops.deploy.summary import revision_fields, told
+    from model_devops.deploy.summary import outcome_fields, told
     from model_devops.project import open_project
     from model_devops.release.lookup import find_release
 
@@ -53,12 +53,8 @@ def command(
         output.say(f"  {replaced} does not come back until: model-devops unblock {environment} --release {replaced}")
     return Result(
         summary,
-        revision=revision_fields(outcome.revision),
-        reports=rollout.reports,
-        changed=outcome.changed,
-        environment=environment,
-        notes=outcome.notes,
         verified=_verified(project),
+        **outcome_fields(rollout, outcome),
     )
 
 

@@ -21,7 +21,7 @@ def command(environment: str, file: Path, store: str | None, reason: str | None)
     from model_devops.deploy.deploying import Stop
     from model_devops.deploy.open import open_known
     from model_devops.deploy.rollout import open_rollout
-    from model_devops.deploy.summary import revision_fields
+    from model_devops.deploy.summary import outcome_fields
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
@@ -34,9 +34,5 @@ def command(environment: str, file: Path, store: str | None, reason: str | None)
     output.say(output.style(summary, "green"))
     return Result(
         summary,
-        revision=revision_fields(outcome.revision),
-        reports=rollout.reports,
-        changed=outcome.changed,
-        environment=environment,
-        notes=outcome.notes,
+        **outcome_fields(rollout, outcome),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_devops.adapters.files import create_exclusive, write_atomic
+from model_devops.adapters.templates import render
 from model_devops.config.load import loads
 from model_devops.config.look import Seen, look
 from model_devops.config.scalars import meaning_of_plain
@@ -92,19 +93,8 @@ def next_steps(seen: Seen) -> list[str]:
 
 
 def _render(name: str, **values: object) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters["text"] = _text
-    environment.filters["paths"] = _paths
-    return environment.get_template(f"{name}.j2").render(values)
+    template = Path(__file__).parent / "templates" / f"{name}.j2"
+    return render(template, {"text": _text, "paths": _paths}, values) + "\n"
 
 
 def _text(value: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from model_devops.deploy.revision import Revision
 
 if TYPE_CHECKING:
+    from model_devops.deploy.rollout import Rollout
     from model_devops.deploy.wish import Outcome
 
 
@@ -19,6 +20,17 @@ def revision_fields(revision: Revision | None) -> dict[str, Any] | None:
     fields: dict[str, Any] = msgspec.to_builtins(revision)
     fields.pop("settings", None)
     return fields
+
+
+def outcome_fields(rollout: Rollout, outcome: Outcome) -> dict[str, Any]:
+    """What result documents say of a run that came to its end."""
+    return {
+        "revision": revision_fields(outcome.revision),
+        "reports": rollout.reports,
+        "changed": outcome.changed,
+        "environment": rollout.environment,
+        "notes": outcome.notes,
+    }
 
 
 def told(model: str, environment: str, outcome: Outcome) -> str:

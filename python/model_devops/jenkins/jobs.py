@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_devops.adapters.templates import render
 from model_devops.errors import RefusedError, UsageError
 
 #: By this in its description a job is ours; what people write around it stays.
@@ -158,17 +159,7 @@ def _short(text: str | None) -> str:
 
 
 def _render(template: str, **values: object) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=template.endswith(".xml.j2"),
-    )
-    environment.filters["groovy"] = groovy
-    return environment.get_template(template).render(values)
+    return render(Path(__file__).parent / "templates" / template, {"groovy": groovy}, values)
 
 
 def groovy(text: str) -> str:
