@@ -18,7 +18,7 @@ def adopt(target: Target, environment: str, source: Source, reason: str, actor: 
     with target.lock(actor.holder):
         place = _known(target, environment)
         if place.source != source:
-            note = Note(action="adopt", reason=reason, by=actor.by, time=timestamp(), revision=_newest(target))
+            note = Note(action="adopt", reason=reason, by=actor.by, time=timestamp())
             target.save_place(msgspec.structs.replace(place, source=source, notes=[*place.notes, note]))
         return place.source, source
 

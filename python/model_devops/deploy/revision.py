@@ -77,7 +77,7 @@ class Note(Base, frozen=True, kw_only=True):
     time: str = ""
     release: str | None = None
     revision: int = 0
-    """The newest revision when this was written: what the note comes after, without asking clocks."""
+    """The newest revision when an `unblock` was written: what it comes after, without asking clocks."""
 
 
 class Place(Base, frozen=True, kw_only=True):

@@ -176,6 +176,7 @@ def test_stale_records_of_processes_are_not_trusted(served):
     text = path.read_text()
     old = served.run_state()["server"]["pid"]
     path.write_text(text.replace(str(old), str(os.getpid())))  # a number that somebody else has now
+    assert not ok(served.run("status", "test"))["environments"][0]["observed"]["running"]
     ok(served.run("deploy", "test"))
     assert served.answers()
 
@@ -191,6 +192,24 @@ def test_the_whole_group_ends_with_the_server(served, home):
     ok(served.run("deploy", "test"))
     assert len(of_home(home)) >= 4
     ok(served.run("stop", "test"))
+    assert not of_home(home)
+
+
+def test_what_does_not_listen_to_sigterm_is_killed(served, home):
+    """The server, a child of it in a session of its own, and the supervisor itself, which was stopped."""
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    child = deaf + "import time; open('/proc/self/comm', 'w').write('deaf'); time.sleep(600)"
+    start = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\n"
+    served.commit(**{"serve.py": deaf + start + (served.folder / "serve.py").read_text()})
+    served.release()
+    ok(served.run("deploy", "test"))
+    until(lambda: "deaf" in [process.name() for process in of_home(home)])
+    assert ok(served.run("stop", "test"))["changed"]
+    assert not of_home(home)
+    ok(served.run("deploy", "test"))
+    supervisor = served.run_state()["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGSTOP)
+    assert ok(served.run("stop", "test"))["changed"]
     assert not of_home(home)
 
 

@@ -1,10 +1,11 @@
-"""Going back, staying back, and stopping (D8, A3, S6, V7)."""
+"""Going back, staying back, and stopping (D8, A3, D3, S6, V7)."""
 
 import subprocess
 
 import pytest
 
 from model_devops import faults
+from model_devops.adapters.files import locked
 from served import of_home
 
 
@@ -41,6 +42,39 @@ def test_D8_rollback_is_a_new_revision_and_blocks_what_it_replaced_until_unblock
     assert version_that_runs(served) == second
     ok(served.run("rollback", "test", "--to", first))
     assert served.run("deploy", "test", "--release", second)["code"] == 4, "blocked again by the later rollback"
+
+
+def test_D8_of_several_blocked_releases_unblock_lets_the_one_named_return(served):
+    first, second = two(served)
+    ok(served.run("rollback", "test"))
+    third = served.release("seed: 3\n")
+    ok(served.run("deploy", "test"))
+    ok(served.run("rollback", "test", "--to", first))
+    several = served.run("unblock", "test", "--reason", "which?")
+    assert (several["code"], several["error"]["kind"]) == (4, "several-blocked")
+    assert f"{second}, {third}" in several["error"]["message"]
+    assert "--release" in several["error"]["hint"]
+    unknown = served.run("unblock", "test", "--release", first, "--reason", "it runs")
+    assert (unknown["code"], unknown["error"]["kind"]) == (4, "not-blocked")
+    assert f"blocked: {second}, {third}" in unknown["error"]["message"]
+    ok(served.run("unblock", "test", "--release", served.revisions()[1]["release"], "--reason", "it was the camera"))
+    assert served.run("deploy", "test", "--release", third)["code"] == 4, "only the one named"
+    ok(served.run("unblock", "test", "--reason", "the last one"))
+    again = served.run("unblock", "test", "--reason", "none is left")
+    assert (again["code"], again["error"]["message"]) == (4, "nothing is blocked in test")
+    ok(served.run("deploy", "test", "--release", second))
+    ok(served.run("deploy", "test", "--release", third))
+
+
+@pytest.mark.parametrize("verb", ["adopt", "unblock"])
+def test_D3_a_persons_act_on_an_environment_waits_for_who_holds_it(served, verb):
+    two(served)
+    ok(served.run("rollback", "test"))
+    before = (served.state() / "place.json").read_bytes()
+    with locked(served.state() / "lock", wait=False):
+        busy = served.run(verb, "test", "--reason", "now")
+    assert (busy["code"], busy["error"]["kind"]) == (7, "busy")
+    assert (served.state() / "place.json").read_bytes() == before
 
 
 def test_D8_the_replaced_bytes_do_not_come_back_as_a_new_version(served):

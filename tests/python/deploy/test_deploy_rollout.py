@@ -1,6 +1,7 @@
 """Rolling out by the real command: proof, early failure, restore, order, lock (D1–D5, D7, D10, D11)."""
 
 import getpass
+import json
 import os
 import socket
 import subprocess
@@ -125,6 +126,54 @@ def test_D6_the_report_of_a_run_that_was_killed_is_in_the_next_ones_result(serve
     assert not again["changed"], "it ran before, and was brought back"
 
 
+def test_D6_a_run_that_finishes_a_killed_one_and_fails_itself_has_the_reports_of_both(served):
+    served.release()
+    ok(served.run("deploy", "test"))
+    for number in (2, 3):
+        version = served.release(f"seed: {number}\nwrong: 1\n")
+        if number == 2:
+            assert served.run("deploy", "test", MODEL_DEVOPS_CRASH_AT="rollout.after-apply")["code"] == -9
+    failed = served.run("deploy", "test", "--release", version)
+    assert failed["code"] == 5, failed["err"]
+    titles = [item["title"].partition(":")[0] for item in failed["reports"]]
+    assert titles == ["deploy-test-2", "deploy-test-2", "deploy-test-3", "deploy-test-3"]
+    assert all((served.folder / item["path"]).is_file() for item in failed["reports"])
+
+
+def test_S3_a_revision_names_the_evidence_that_it_was_decided_on(served):
+    text = (served.folder / "model.yaml").read_text()
+    served.commit(**{"model.yaml": text.replace("production: {", "production: {requires: [tested, 'deployed:test'], ")})
+    version = served.release()
+    ok(served.run("test"))
+    ok(served.run("deploy", "test"))
+    done = ok(served.run("deploy", "production"))
+    shown = {item["kind"]: item["digest"] for item in ok(served.run("release", "show", version))["evidence"]}
+    assert {shown["tested"]} < set(done["revision"]["decidedOn"])
+    row = ok(served.run("history", "test"))["history"][0]
+    assert set(done["revision"]["decidedOn"]) == {shown["tested"], row["evidence"][-1]}
+    assert set(done["revision"]["decidedOn"]) < set(evidence(served, "production")[0]["evidence"])
+
+
+def test_the_settings_of_an_environment_win_over_those_of_the_recipe(served):
+    text = (served.folder / "model.yaml").read_text()
+    served.commit(**{"model.yaml": text.replace("  digest: /model\n", "  digest: /model\n  env: {WHO: a, ALSO: b}\n")})
+    served.release()
+    served.set_env("test", WHO="environment")
+    ok(served.run("deploy", "test"))
+    seen = served.get("/env")
+    assert (seen["WHO"], seen["ALSO"]) == ("environment", "b")
+
+
+def test_D5_a_changed_copy_of_what_ran_before_is_made_anew_out_of_the_store(served):
+    first = served.release()
+    ok(served.run("deploy", "production"))
+    served.release("seed: 2\nwrong: 1\n")
+    tamper(served, "production", 1)
+    failed = served.run("deploy", "production")
+    assert (failed["code"], failed["revision"]["restored"]) == (5, first), failed["err"]
+    assert ok(served.run("status", "production"))["healthy"], "its bytes are those that were released"
+
+
 def test_D5_what_ran_before_is_back_and_the_downtime_is_said(served):
     first = served.release()
     ok(served.run("deploy", "test"))
@@ -236,6 +285,11 @@ def test_P4_a_deploy_from_another_repository_is_refused_until_adopted(served, tm
     assert (refused["code"], refused["error"]["kind"]) == (4, "other-source"), refused["err"]
     assert served.run("adopt", "production")["code"] == 2, "a reason is asked for"
     ok(served.run("adopt", "production", "--reason", "it has a remote now"))
+    (note,) = json.loads((served.state("production") / "place.json").read_text())["notes"]
+    assert (note["action"], note["reason"], note["by"]) == ("adopt", "it has a remote now", getpass.getuser())
+    ok(served.run("adopt", "production", "--reason", "once more"))
+    place = json.loads((served.state("production") / "place.json").read_text())
+    assert place["notes"] == [note], "what changes nothing is nothing to note"
     assert not ok(served.run("deploy", "production", "--release", "1.0.0"))["changed"]
 
 

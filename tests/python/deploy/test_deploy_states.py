@@ -12,6 +12,7 @@ from model_devops.content.hashing import hash_files
 from model_devops.deploy import smoke, states
 from model_devops.deploy.local import processes, supervisor
 from model_devops.deploy.local.records import Records
+from model_devops.deploy.local.target import LocalTarget
 from model_devops.deploy.plan import changes
 from model_devops.deploy.proof import prove
 from model_devops.deploy.revision import Note, Place, Revision, Source
@@ -136,7 +137,8 @@ def test_D3_the_lock_ends_with_its_process_and_names_its_holder(tmp_path):
         other.kill()
         other.wait()
         with records.lock("Bob"):
-            pass
+            assert "Bob" in (tmp_path / "holder.json").read_text()
+        assert not (tmp_path / "holder.json").exists(), "else it would name him while the next one takes the lock"
 
 
 def test_D3_a_record_is_only_changed_if_it_still_is_the_one_that_was_read(tmp_path):
@@ -152,12 +154,36 @@ def test_D3_a_record_is_only_changed_if_it_still_is_the_one_that_was_read(tmp_pa
     assert records.revisions() == [done]
 
 
+def test_D2_revisions_come_in_the_order_of_their_numbers(tmp_path):
+    records = Records("m test", tmp_path)
+    for number in (11, 2, 10, 1, 9, 3):
+        records.create(revision(number, "a"))
+    (tmp_path / "revisions" / ".tmp-0a1b").touch()
+    assert [item.number for item in records.revisions()] == [1, 2, 3, 9, 10, 11]
+
+
+def test_logs_and_reports_are_kept_of_what_runs_and_of_the_newest_revisions(tmp_path):
+    target = LocalTarget("m", "test", tmp_path)
+    for folder, ending in (("logs", ".log"), ("logs", ".log.1"), ("reports", ".txt")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for number in range(1, 16):
+            (tmp_path / folder / f"{number}{ending}").touch()
+    target.prune([revision(2, "a")])
+    kept = {2, *range(6, 16)}
+    assert {path.name for path in (tmp_path / "logs").iterdir()} == {
+        f"{number}{ending}" for number in kept for ending in (".log", ".log.1")
+    }
+    assert {path.name for path in (tmp_path / "reports").iterdir()} == {f"{number}.txt" for number in kept}
+
+
 def test_a_process_number_is_only_trusted_with_the_moment_it_began():
     mine = processes.born(os.getpid())
     assert mine == processes.born(os.getpid())
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as other:
         born = processes.born(other.pid)
         assert born
+        assert [item.pid for item in processes.of_run(other.pid, born, b"NO=MARK")] == [other.pid]
         assert processes.of_run(other.pid, "another moment", b"NO=MARK") == []
         other.kill()
         other.wait()

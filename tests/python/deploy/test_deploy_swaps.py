@@ -1,13 +1,16 @@
 """Weights that somebody swaps on their way from the test to the process that serves them (D10, B10)."""
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from model_devops.content.cache import Cache
 from served import tamper, until
 
 
@@ -101,6 +104,22 @@ def test_D4_weights_swapped_under_an_echoing_server_are_found_by_the_next_deploy
     assert (again["changed"], again["revision"]["number"]) == (True, 2)
     assert any("proof measured" in note for note in again["notes"])
     assert ok(served.run("status", "test"))["healthy"]
+
+
+def test_D10_a_measurement_reads_every_byte_whatever_is_remembered_of_the_file(served):
+    """The cache of hashes is any process's to write: a server's files are never taken from it."""
+    served.release()
+    ok(served.run("deploy", "production"))
+    path = served.state("production") / "files" / "1" / "model" / "weights.safetensors"
+    known = hashlib.sha256(path.read_bytes()).hexdigest()
+    tamper(served, "production", 1)
+    seen = Path(f"/proc/{served.run_state('production')['server']['pid']}/cwd/model/weights.safetensors")
+    cache = Cache.open()
+    cache.put([(one, path.stat(), known) for one in (path, seen)], started=2**62)
+    assert cache.get(path, path.stat()) == known
+    cache.close()
+    assert not ok(served.run("status", "production"))["healthy"]
+    assert ok(served.run("deploy", "production"))["changed"]
 
 
 def test_D6_a_deploy_killed_while_its_server_starts_is_proved_by_the_next_one(served, tmp_path):
