@@ -123,7 +123,7 @@ class Git:
 
     def authors_since(self, base: str, limit: int) -> list[tuple[str, str]]:
         """Name and mail of the author of each of the newest `limit` commits that `base` doesn't reach, newest first."""
-        options = ("--no-show-signature", f"--max-count={limit}", "--format=%aN%x00%aE")
+        options = (f"--max-count={limit}", "--format=%aN%x00%aE")
         lines = self.run("log", *options, "--end-of-options", f"{base}..HEAD").split("\n")
         return [(name, mail) for name, _, mail in (line.partition("\0") for line in lines if line)]
 
@@ -193,27 +193,14 @@ class Git:
         wanted = set(paths)
         return wanted & set(self._list("ls-files", "-z", "--recurse-submodules", "--", *_common(wanted)))
 
-    def changed_files(self, prefix: str = "") -> list[str]:
-        """Tracked files below `prefix` that differ from HEAD, whether staged or not. Modes don't count (C2)."""
-        options = (
-            "--no-ext-diff",
-            "--no-renames",
-            "--ignore-submodules=untracked",
-            "--name-only",
-            "-z",
-        )
+    def changed_files(self) -> list[str]:
+        """Tracked files that differ from HEAD, whether staged or not; a changed submodule by its own path.
+
+        Modes don't count (C2), nor what lies about untracked in a submodule.
+        """
+        options = ("--no-ext-diff", "--no-renames", "--ignore-submodules=untracked", "--name-only", "-z")
         base = "HEAD" if self.head() else self._empty_tree()
-        return sorted(
-            self._list(
-                "-c",
-                "core.fileMode=false",
-                "diff",
-                *options,
-                base,
-                "--",
-                *([prefix] if prefix else []),
-            )
-        )
+        return sorted(self._list("-c", "core.fileMode=false", "diff", *options, base, "--"))
 
     def ignored(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that git doesn't track and is told to ignore."""
@@ -275,7 +262,7 @@ class Git:
             "",
         )
         branch = target.removeprefix("refs/heads/")
-        if target.startswith("refs/heads/") and branch in heads:
+        if target.startswith("refs/heads/"):
             return branch
         if not heads:
             return None

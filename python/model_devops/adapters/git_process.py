@@ -47,6 +47,8 @@ OPTIONS = (
     "--no-replace-objects",
     "-c",
     "core.quotePath=false",
+    "-c",
+    "log.showSignature=false",  # what gpg says would stand among the authors
 )
 
 #: Credentials that the caller binds for this step alone. Git's helper is told the variables' names, so that no

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from model_devops.building.recipe import FILE, recipe_bytes
 from model_devops.config.views import artifact_patterns, runtime_block, train_commands
@@ -46,19 +47,22 @@ def read_inputs(project: Project) -> Given:
     given = Given(artifacts, {}, {}, layout, recipe)
     for name, artifact in artifacts.items():
         given.entries[name] = hash_files(artifact.files)
-        as_written = given.entries[name] | (_includes(project) if name == "runtime" else {})
+        as_written = given.entries[name] | (hash_files(included_files(project)) if name == "runtime" else {})
         given.digests[name] = digest(as_written, project.model.ignore)
     given.digests["recipe"] = digest(recipe_entries(recipe), project.model.ignore)
     return given
 
 
-def _includes(project: Project) -> Entries:
-    """What requirements.txt includes with -r and -c belongs to the runtime as written (B3)."""
+def included_files(project: Project) -> dict[str, Path]:
+    """What requirements.txt includes with -r and -c, by path relative to model.yaml's folder.
+
+    It belongs to the runtime as written (B3).
+    """
     from model_devops.runtime.requirements import included
 
     block = runtime_block(project.model)
     files = included(project.folder / block.file)[1:] if block else []
-    return hash_files({os.path.relpath(file, project.folder).replace(os.sep, "/"): file for file in files})
+    return {os.path.relpath(file, project.folder).replace(os.sep, "/"): file for file in files}
 
 
 def recipe_entries(recipe: bytes) -> Entries:

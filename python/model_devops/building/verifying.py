@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FROM_STORE = ("recipe", "runtime")
 """Made by the build: what they were made from is compared instead."""
+_WRITTEN = {"recipe": "what model.yaml says of train, test and serve", "runtime": "the requirements as written"}
 
 
 def with_list(path: Path, against: Path) -> int:
@@ -76,6 +77,7 @@ def _here(project: Project, name: str) -> dict[str, Entry]:
 
 def _inputs(project: Project, release: Stored) -> list[str]:
     """What the build made itself, by what it was made from."""
+    from model_devops.building.inputs import included_files
     from model_devops.building.recipe import recipe_bytes
     from model_devops.config.views import runtime_block
     from model_devops.content.digest import digest
@@ -85,11 +87,11 @@ def _inputs(project: Project, release: Stored) -> list[str]:
     here = {"recipe": {"recipe.json": (hashlib.sha256(recipe).hexdigest(), len(recipe))}}
     runtime = runtime_block(project.model)
     if runtime or "runtime" in record.inputs.artifacts:
-        here["runtime"] = _here(project, "runtime")
+        written = _here(project, "runtime")
+        here["runtime"] = written | (hash_files(included_files(project), cached=False) if written else {})
     for name, entries in here.items():
         if record.inputs.artifacts.get(name) != digest(entries, record.ignore):
-            what = "what model.yaml says of train, test and serve" if name == "recipe" else "the requirements file"
-            lines.append(f"{name}: changed: {what}")
+            lines.append(f"{name}: changed: {_WRITTEN[name]}")
     return lines
 
 

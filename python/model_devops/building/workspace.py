@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from fnmatch import fnmatch
 
-from model_devops.building.inputs import Given
-from model_devops.config.views import artifact_patterns, runtime_block, train_commands
+from model_devops.building.inputs import Given, included_files
+from model_devops.config.views import artifact_patterns, train_commands
 from model_devops.errors import Problem, RefusedError
 from model_devops.project import Project
 
@@ -23,6 +23,11 @@ def differences(project: Project, given: Given, *, params_replaced: bool) -> tup
     everything = {path for paths in files.values() for path in paths} | {project.path}
     changed = set(git.changed_files())
     problems = [Problem("differs from the commit", file=path) for path in sorted(everything & changed)]
+    problems += [
+        Problem("is a submodule that differs from the commit", file=path, hint=f"git submodule update {path}")
+        for path in sorted(changed - everything)
+        if any(file.startswith(f"{path}/") for file in everything)
+    ]
     problems += [
         Problem("is in the commit, and not here", file=path)
         for path in sorted(changed - everything)
@@ -42,10 +47,15 @@ def _artifact_files(project: Project, given: Given, params_replaced: bool) -> di
         artifacts.pop("model", None)
     if params_replaced:
         artifacts.pop("params", None)
-    runtime = runtime_block(project.model)
-    if runtime:
-        artifacts.setdefault("runtime", {project.in_repository(project.folder / runtime.file)})
-    return artifacts
+    return artifacts | {"included": _included(project)}
+
+
+def _included(project: Project) -> set[str]:
+    """Files that the requirements include (B3). What lies outside of the repository is in no commit."""
+    assert project.git is not None
+    root = project.git.root.resolve()
+    files = [file for file in included_files(project).values() if file.resolve().is_relative_to(root)]
+    return {project.in_repository(file) for file in files}
 
 
 def _is_missing(project: Project, path: str, params_replaced: bool) -> bool:

@@ -110,8 +110,9 @@ def test_ignored_files_are_neither_tracked_nor_loose(repo: Path) -> None:
     for name in ("a.log", "kept.log", "loose"):
         (repo / name).write_text("")
     git("add", "--force", "kept.log", cwd=repo)
-    paths = ["a.log", "kept.log", "loose"]
-    assert opened(repo).ignored(paths) == {"a.log"}
+    (repo / ":(top)odd").write_text("")
+    paths = ["a.log", "kept.log", "loose", ":(top)odd"]
+    assert opened(repo).ignored(paths) == {"a.log", ":(top)odd"}
     assert opened(repo).untracked_not_ignored(paths) == {"loose"}
 
 
@@ -128,12 +129,31 @@ def test_changes_are_found_staged_unstaged_and_deleted_but_not_modes(
     assert opened(repo).changed_files() == ["deleted", "staged", "unstaged"]
 
 
-def test_changes_elsewhere_are_left_out(repo: Path) -> None:
-    (repo / "inside").mkdir()
-    commit(repo, "inside/file", "1")
-    (repo / "README.md").write_text("changed")
-    (repo / "inside" / "file").write_text("changed")
-    assert opened(repo).changed_files("inside") == ["inside/file"]
+def test_names_of_folders_are_no_patterns(repo: Path) -> None:
+    (repo / ":(top)a").mkdir()
+    (repo / ":(top)a" / "file").write_text("one")
+    git("add", "--all", cwd=repo)
+    assert opened(repo).tracked([":(top)a/file", ":(top)a/absent"]) == {":(top)a/file"}
+
+
+def test_before_the_first_commit_all_that_is_staged_differs(tmp_path: Path) -> None:
+    git("init", "--quiet", cwd=tmp_path)
+    (tmp_path / "file").write_text("new")
+    git("add", "file", cwd=tmp_path)
+    assert opened(tmp_path).changed_files() == ["file"]
+
+
+def test_files_of_a_submodule_are_tracked_and_what_lies_about_in_it_is_no_change(repo: Path, tmp_path: Path) -> None:
+    git("init", "--quiet", str(tmp_path / "library"), cwd=tmp_path)
+    commit(tmp_path / "library", "code.py", "one")
+    options = ("-c", "protocol.file.allow=always")
+    git(*options, "submodule", "--quiet", "add", str(tmp_path / "library"), "library", cwd=repo)
+    git("commit", "--quiet", "--message", "Take the library in", cwd=repo)
+    (repo / "library" / "cache").write_text("lies about")
+    assert opened(repo).tracked(["library/code.py", "library/cache"]) == {"library/code.py"}
+    assert opened(repo).changed_files() == []
+    (repo / "library" / "code.py").write_text("two")
+    assert opened(repo).changed_files() == ["library"]
 
 
 def test_shown_are_regular_files_of_a_commit_only(repo: Path) -> None:
@@ -147,6 +167,14 @@ def test_shown_are_regular_files_of_a_commit_only(repo: Path) -> None:
         None,
         None,
     ]
+
+
+def test_first_parent_line_leaves_out_a_branch_that_was_merged_into_nothing_new(repo: Path) -> None:
+    git("checkout", "--quiet", "-b", "side", cwd=repo)
+    side = commit(repo, "side")
+    git("checkout", "--quiet", "main", cwd=repo)
+    git("merge", "--quiet", "--no-ff", "--message", "Merge", "side", cwd=repo)
+    assert not opened(repo).on_first_parent_line(side, git("rev-parse", "HEAD", cwd=repo))
 
 
 def test_first_parent_line_leaves_out_what_a_merge_brought(repo: Path) -> None:
@@ -357,6 +385,47 @@ def test_committer_has_a_fallback_where_git_knows_nobody(repo: Path, monkeypatch
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     git("config", "user.useConfigOnly", "true", cwd=repo)
     assert opened(repo).committer().startswith("model-devops <model-devops@localhost> ")
+
+
+GPG = """\
+#!/bin/sh
+case "$*" in
+*--verify*) echo "gpg: Good signature" >&2; echo "[GNUPG:] GOODSIG 1 Ann";;
+*) cat >/dev/null; echo "[GNUPG:] SIG_CREATED " >&2
+   printf '%s\\n' "-----BEGIN PGP SIGNATURE-----" x "-----END PGP SIGNATURE-----";;
+esac
+"""
+
+
+def test_what_gpg_says_of_a_commit_is_no_part_of_its_authors(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "gpg").write_text(GPG)
+    (tmp_path / "gpg").chmod(0o755)
+    for key, value in (("gpg.program", str(tmp_path / "gpg")), ("log.showSignature", "true")):
+        git("config", key, value, cwd=repo)
+    base = git("rev-parse", "HEAD", cwd=repo)
+    signed = commit(repo, "file", "", "--gpg-sign=Ann")
+    assert "Good signature" in git("log", "-1", cwd=repo)
+    assert opened(repo).author(signed) == ("Test Person", "person@example.org")
+    assert opened(repo).authors_since(base, 5) == [("Test Person", "person@example.org")]
+
+
+def test_git_speaks_one_language_whatever_the_machines_is(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    git("config", "alias.language", "!echo $LC_ALL $GIT_TERMINAL_PROMPT", cwd=repo)
+    assert opened(repo).run("language") == "C 0"
+
+
+def test_what_a_remote_says_is_passed_on_without_the_credentials_of_its_address(repo: Path) -> None:
+    git("config", "alias.told", "!echo fatal: https://ann:secret@example.org/x is gone >&2; exit 128; :", cwd=repo)
+    with pytest.raises(UnreachableError, match=r"https://\*\*\*@example\.org/x is gone"):
+        opened(repo).run("told", network=True)
+
+
+def test_replacements_of_this_clone_are_not_what_the_commit_says(repo: Path) -> None:
+    blob = git("rev-parse", "HEAD:README.md", cwd=repo)
+    (repo / "other").write_text("something else")
+    git("replace", blob, git("hash-object", "-w", "other", cwd=repo), cwd=repo)
+    assert opened(repo).show("HEAD", "README.md") == b"A project.\n"
 
 
 def test_author_is_the_commits_own(repo: Path) -> None:

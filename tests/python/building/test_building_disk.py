@@ -6,7 +6,7 @@ from pathlib import Path
 from small_disk import on_small_disk
 
 BEGIN = """
-import json, os, subprocess, sys
+import json, os, shutil, subprocess, sys
 from pathlib import Path
 from mini_project import make_mini
 from model_devops.release.layout import LayoutStore
@@ -66,6 +66,16 @@ print(json.dumps(told(mini.run("release", "verify", "1.0.0", *store))))
 """
 
 
+#: Git's files on another disk than the workspace, so that nothing is renamed from one to the other.
+APART = """
+mini = make_mini(work / "a model")
+shutil.move(mini.folder / ".git", mount / "git")
+(mini.folder / ".git").write_text(f"gitdir: {mount / 'git'}")
+print(json.dumps(told(mini.build("--param", "seed=7"))))
+print(json.dumps([(mini.folder / "params.yaml").read_text(), mini.git("status", "--porcelain"), mini.trainings]))
+"""
+
+
 def rounds(tmp_path: Path, *arguments: str) -> tuple[list[dict], list[str]]:
     lines = on_small_disk(tmp_path, BEGIN + FULL, *arguments, megabytes=6)
     *found, tags = map(json.loads, lines)
@@ -110,3 +120,9 @@ def test_a_store_that_can_not_be_written_is_said_before_anything_is_trained(tmp_
         assert one["hint"]
     assert state == [1, "mini@v1.0.0", "seed: 1\n"]
     assert verified["code"] == 0
+
+
+def test_B11_with_gits_files_on_another_disk_the_parameters_are_put_back(tmp_path: Path) -> None:
+    built, state = map(json.loads, on_small_disk(tmp_path, BEGIN + APART))
+    assert built["version"] == "1.0.0", built["err"]
+    assert state == ["seed: 1\n", "", 1]

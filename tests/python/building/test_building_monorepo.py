@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,16 @@ def test_V3_built_at_once_in_several_clones_and_in_one_nobody_disturbs_anybody(m
     for name in FOLDERS:
         assert sorted(got[name]) == ["1.0.0", "1.0.1", "1.0.2", "1.0.3"]
     assert len(tags(mono)) == 8
+
+
+def test_B11_what_a_killed_build_of_one_model_left_is_not_put_into_the_other(mono):
+    first, second = FOLDERS
+    done = mono.build("-f", model_yaml(first), "--param", "seed=5", MODEL_DEVOPS_CRASH_AT="build.after-params")
+    assert done["code"] == -signal.SIGKILL
+    (mono.folder / FOLDERS[second] / "params.yaml").write_text("seed: 7\n")
+    mono.git("commit", "-qm", "change", "--", f"{FOLDERS[second]}/params.yaml")
+    mono.git("push", "-q", "origin", "HEAD:main")
+    build(mono, second)
+    assert (mono.folder / FOLDERS[second] / "params.yaml").read_text() == "seed: 7\n"
+    build(mono, first)
+    assert (mono.folder / FOLDERS[first] / "params.yaml").read_text() == "seed: 1\n"

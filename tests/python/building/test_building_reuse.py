@@ -1,5 +1,6 @@
 """What a build takes from the store and what not: bytes that are gone, other branches' work, --force (B4–B8)."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,34 @@ def test_B6_an_ignored_file_of_the_code_is_named(mini):
     assert [warning for warning in built["warnings"] if "own.py is ignored by git" in warning]
 
 
+def test_B6_what_requirements_include_must_be_the_commits_too(mini):
+    text = (mini.folder / "model.yaml").read_text()
+    model = text.replace("train:", "  runtime: {file: requirements.txt, use: as-is}\ntrain:", 1)
+    mini.commit(**{"model.yaml": model, "requirements.txt": "-r more.txt\n", "more.txt": "# one\n"})
+    (mini.folder / "more.txt").write_text("# two\n")
+    refused = mini.build()
+    assert (refused["code"], refused["error"]["kind"]) == (4, "dirty")
+    assert [problem["file"] for problem in refused["error"]["problems"]] == ["more.txt"]
+
+
+def test_B6_code_in_a_submodule_must_be_what_the_commit_names(mini, tmp_path):
+    library = tmp_path / "library"
+    subprocess.run(["git", "init", "-q", str(library)], check=True)
+    (library / "helper.py").write_text("one = 1\n")
+    for words in (["add", "helper.py"], ["commit", "-qm", "begin"]):
+        subprocess.run(["git", *words], cwd=library, check=True)
+    mini.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "library")
+    text = (mini.folder / "model.yaml").read_text()
+    mini.commit(**{"model.yaml": text.replace("code: [train.py,", "code: [library/helper.py, train.py,")})
+    assert mini.build()["version"] == "1.0.0"
+    (mini.folder / "library" / "helper.py").write_text("one = 2\n")
+    refused = mini.build()
+    assert (refused["code"], refused["error"]["kind"]) == (4, "dirty")
+    assert [problem["file"] for problem in refused["error"]["problems"]] == ["library"]
+    subprocess.run(["git", "commit", "-qam", "in the submodule alone"], cwd=mini.folder / "library", check=True)
+    assert mini.build()["error"]["kind"] == "dirty", "the model's commit still names the old one"
+
+
 def test_B6_an_untracked_file_of_the_code_is_refused(mini):
     text = (mini.folder / "model.yaml").read_text().replace("[train.py, evaluate.py]", '["*.py"]')
     mini.commit(**{"model.yaml": text})
@@ -157,6 +186,28 @@ def test_B11_a_params_file_without_names_is_a_usage_error(mini, text):
     assert refused["code"] == 2, refused["err"]
     assert "params.yaml" in refused["error"]["message"]
     assert (mini.folder / "params.yaml").read_text() == text
+
+
+def test_B11_a_name_that_is_not_there_is_refused_at_any_depth_with_those_that_are(mini):
+    mini.commit(**{"params.yaml": "seed: 1\nopt: {rate: 0.1}\n"})
+    refused = mini.build("--param", "sede=2", "--param", "opt.rat=0.2", "--param", "seed.x=3")
+    assert (refused["code"], refused["error"]["kind"]) == (2, "usage")
+    found = {problem["message"]: problem["allowed"] for problem in refused["error"]["problems"]}
+    assert found == {
+        "there is no parameter 'sede'": ["seed", "opt"],
+        "there is no parameter 'opt.rat'": ["rate"],
+        "there is no parameter 'seed.x'": ["seed", "opt"],
+    }
+    assert mini.git("status", "--porcelain") == ""
+
+
+def test_B11_what_is_no_yaml_is_text(mini):
+    mini.commit(**{"params.yaml": "seed: 1\nnote: none\n"})
+    built = mini.build("--param", "note=[a, b")
+    assert built["code"] == 0, built["err"]
+    shown = mini.run("release", "show", built["version"])
+    [said] = [item["body"] for item in shown["evidence"] if item["kind"] == "built"]
+    assert said["parameters"] == {"note": "[a, b"}
 
 
 @pytest.mark.parametrize("pair", ["=1", "seed"])

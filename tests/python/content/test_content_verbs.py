@@ -111,6 +111,20 @@ def test_verify_names_a_model_that_is_not_here_and_a_changed_command(built):
     assert any(message.startswith("recipe: changed") for message in problems(found))
 
 
+def test_B3_verify_counts_what_requirements_include_to_the_runtime(mini):
+    text = (mini.folder / "model.yaml").read_text()
+    runtime = "  runtime: {file: needs/requirements.txt, use: as-is}\ntrain:"
+    files = {"model.yaml": text.replace("train:", runtime, 1), "needs__requirements.txt": "-r more.txt\n"}
+    mini.commit(**files, needs__more_dot_txt="# one\n")
+    assert mini.build()["code"] == 0
+    found = mini.run("verify", "1.0.0")
+    assert found["code"] == 0, found["err"]
+    (mini.folder / "needs" / "more.txt").write_text("# two\n")
+    assert problems(mini.run("verify", "1.0.0")) == ["runtime: changed: the requirements as written"]
+    (mini.folder / "needs" / "requirements.txt").unlink()
+    assert problems(mini.run("verify", "1.0.0")) == ["runtime: changed: the requirements as written"]
+
+
 def test_verify_of_an_unknown_release_says_where_it_looked(built):
     found = built.run("verify", "9.9.9")
     assert found["code"] == 4
