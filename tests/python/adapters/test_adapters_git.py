@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from model_devops.adapters import git_process
 from model_devops.adapters.git import open_git
 from model_devops.errors import RefusedError, UnreachableError, UsageError
 from repositories import commit, git, opened
@@ -419,6 +420,13 @@ def test_what_a_remote_says_is_passed_on_without_the_credentials_of_its_address(
     git("config", "alias.told", "!echo fatal: https://ann:secret@example.org/x is gone >&2; exit 128; :", cwd=repo)
     with pytest.raises(UnreachableError, match=r"https://\*\*\*@example\.org/x is gone"):
         opened(repo).run("told", network=True)
+
+
+def test_git_that_hangs_on_this_machine_is_no_wrong_call(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_process, "LOCAL_SECONDS", 0.3)
+    git("config", "alias.hang", "!sleep 60", cwd=repo)
+    with pytest.raises(UnreachableError, match="git hang: no answer within 0 s"):
+        opened(repo).run("hang")
 
 
 def test_replacements_of_this_clone_are_not_what_the_commit_says(repo: Path) -> None:
