@@ -24,6 +24,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,10 +108,8 @@ def main() -> int:
     try:
         if (python := find(call)) is not None:
             _become(python, call)
-    except AgentError as error:
-        return _report(call, error)
-    except OSError as error:
-        return _report(call, _system(error))
+    except (AgentError, OSError) as error:
+        return _report(call, error if isinstance(error, AgentError) else _system(error))
     return NOT_HERE
 
 
@@ -235,11 +234,16 @@ def _check(call: Call, wheel: Path) -> None:
 
 
 def _make(link: Path, call: Call, wheel: Path) -> None:
-    """Make the environment and let `link` name it; what earlier attempts left is removed."""
-    for left in link.parent.glob(f"{link.name}.*.d"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Make the environment and let `link` name it. What killed attempts left is removed: this machine's, which the lock
+    parts from those at work, at once; all others when no installation takes that long."""
+    mine, yesterday = f"{link.name}.{os.uname().nodename}.", time.time() - 86400
+    named = {os.readlink(each) for each in link.parent.iterdir() if each.is_symlink()}
+    for left in link.parent.glob("*.d"):
+        with contextlib.suppress(OSError):
+            if left.name.startswith(mine) or (left.name not in named and left.stat().st_mtime < yesterday):
+                shutil.rmtree(left, ignore_errors=True)
     _say(f"installing model-devops {call.version} into {link} (once for each version)", *call.passed_over)
-    venv = Path(tempfile.mkdtemp(prefix=f"{link.name}.", suffix=".d", dir=link.parent))
+    venv = Path(tempfile.mkdtemp(prefix=mine, suffix=".d", dir=link.parent))
     try:
         _fill(venv, call, wheel)
         os.sync()  # else the link may survive a power loss that the files don't
@@ -276,8 +280,7 @@ def _run(words: list[str], log: Path, call: Call) -> None:
 
 def _pip_environment() -> dict[str, str]:
     """What pip.conf and PIP_* say of indexes counts; what they say of where packages go doesn't."""
-    kept = {name: value for name, value in os.environ.items() if not re.fullmatch(_DROPPED, name)}
-    return kept | _UNDONE
+    return {name: value for name, value in os.environ.items() if not re.fullmatch(_DROPPED, name)} | _UNDONE
 
 
 def _failure(output: str, call: Call) -> AgentError:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
 
@@ -139,6 +140,31 @@ def test_builds_killed_at_several_moments_leave_nothing_that_counts(agent: Agent
     done_well(agent)
     assert left not in agent.entries()
     assert len(agent.entries()) == 2
+
+
+def test_what_is_left_is_removed_and_what_may_be_at_work_elsewhere_is_not(agent: Agent) -> None:
+    """On a volume that several machines share no lock need hold between them; and old versions are made no more."""
+    done_well(agent)
+    [link], [old] = agent.whole(), [path for path in agent.entries() if not path.is_symlink()]
+    link.unlink()
+    other = agent.cache / f"another-key-py3.11-abc.{os.uname().nodename}.x.d"
+    left = {
+        "ours": agent.cache / f"{link.name}.{os.uname().nodename}.killed.d",
+        "at work elsewhere": agent.cache / f"{link.name}.another-machine.x.d",
+        "left elsewhere": agent.cache / f"{link.name}.another-machine.y.d",
+        "at work on another version": agent.cache / f"another-key-py3.11-abc.{os.uname().nodename}.y.d",
+        "left of another version": agent.cache / "yet-another-key-py3.11-abc.a-machine.z.d",
+        "used by another version": other,
+    }
+    for folder in left.values():
+        (folder / "bin").mkdir(parents=True)
+    (agent.cache / "another-key-py3.11-abc").symlink_to(other.name)
+    for name in ("left elsewhere", "left of another version", "used by another version"):
+        os.utime(left[name], (time.time() - 90000,) * 2)
+    done_well(agent)
+    assert not old.exists()
+    stay = {"at work elsewhere", "at work on another version", "used by another version"}
+    assert {name for name, folder in left.items() if folder.exists()} == stay
 
 
 def written(folder: Path) -> dict[Path, tuple[int, int]]:
