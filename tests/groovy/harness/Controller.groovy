@@ -109,6 +109,8 @@ class Controller {
     /** Runs a pipeline to its end. Returns what its last statement came to, or throws what it threw. */
     Object run(String text) {
         current = this
+        List wrong = Declarative.problems(text)
+        assert wrong == []
         def script = loader.parseClass(text, "Jenkinsfile${System.nanoTime()}.groovy").newInstance()
         script.binding = new Binding()
         Fiber main = program.add(new Continuable(script, invoker ? Envs.empty(invoker) : Envs.empty()), new Context())
