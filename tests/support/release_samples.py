@@ -5,12 +5,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import rfc8785
 
 from model_devops.release.evidence import Body, Built
+from model_devops.release.layout import LayoutStore
+from model_devops.release.oci import OciStore
 from model_devops.release.record import Identity, Inputs, Origin, Reason, Record
+from model_devops.release.registry.store import RegistryRepository, RegistryStore
+
+#: For tests of what every store promises: in a folder, in a registry, and in one that lists referrers.
+everywhere = pytest.mark.parametrize("store", ["folder", "plain_registry", "referrers_registry"], indirect=True)
 
 Sources = dict[str, dict[str, Path]]
+
+
+def reopened(store: OciStore) -> OciStore:
+    """The same store as another process sees it."""
+    if isinstance(store, LayoutStore):
+        return LayoutStore(store.folder)
+    assert isinstance(store.repository, RegistryRepository)
+    return RegistryStore(store.repository.client.address)
 
 
 def c1(files: Mapping[str, Path]) -> str:

@@ -16,7 +16,7 @@ file_option = click.option(
     show_default=True,
     help="The model's model.yaml.",
 )
-store_option = click.option("--store", metavar="FOLDER", help="Where releases lie: a folder.")
+store_option = click.option("--store", metavar="STORE", help="Where releases lie: a folder, or oci://HOST/PATH.")
 release_option = click.option(
     "--release", metavar="VERSION", help="A version or release digest; default: the one this build made."
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
+from model_devops.adapters.registry.address import SCHEME, parse
 from model_devops.config import path_rules
 from model_devops.config.durations import seconds
 from model_devops.config.places import Places, near
@@ -190,10 +191,22 @@ def _durations(document: dict[str, Any], places: Places) -> Iterator[Problem]:
             yield places.problem(error.message, *keys, key)
 
 
+def _store(store: str, places: Places) -> Iterator[Problem]:
+    """A folder, or the address of a registry (S1)."""
+    if store.startswith(SCHEME):
+        try:
+            parse(store)
+        except UsageError as error:
+            yield places.problem(error.message, "store", hint=error.hint)
+    elif not store.strip() or "://" in store:
+        hint = "leave it out for the user's data folder (S1)"
+        yield places.problem("a store is a folder, or oci://HOST/PATH in a registry", "store", hint=hint)
+
+
 def _settings(document: dict[str, Any], places: Places) -> Iterator[Problem]:
     store, branch = document.get("store"), document.get("release_branch")
-    if store is not None and (not store.strip() or "://" in store):
-        yield places.problem("a store is a folder", "store", hint="leave it out for the user's data folder (S1)")
+    if store is not None:
+        yield from _store(store, places)
     if branch is not None and not _branch_name(branch):
         hint = f"write {branch.removeprefix('refs/heads/')}" if branch.startswith("refs/heads/") else None
         yield places.problem("is no name of a branch", "release_branch", hint=hint)

@@ -171,7 +171,10 @@ class Model(Base, frozen=True):
     )
     moved_from: Annotated[Path | None, Meta(description="The path that this file had before (V6).")] = None
     release_branch: Annotated[str | None, Meta(description="Policy: default is the remote's default branch.")] = None
-    store: Annotated[str | None, Meta(description="A folder; the default is the user's data folder (S1).")] = None
+    store: Annotated[
+        str | None,
+        Meta(description="A folder, or oci://HOST/PATH in a registry; the default is the user's data folder (S1)."),
+    ] = None
     train: Annotated[Command | list[Command] | None, Meta(description="How the model is made.")] = None
     check: list[Command] | Check = field(default_factory=list)
     signature: Signature | None = None

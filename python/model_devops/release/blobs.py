@@ -217,10 +217,12 @@ class Blobs:
                 raise differs(f"blob {digest} has other bytes", other.location)
             writer.commit()
 
-    def open(self, digest: str) -> BinaryIO:
+    def open(self, digest: str, offset: int = 0) -> BinaryIO:
         """A blob for reading; the caller checks its hash. Raises RefusedError (kind `bytes-gone`)."""
         try:
-            return open(self.path(digest), "rb")
+            stream = open(self.path(digest), "rb")  # noqa: SIM115  closed by who reads it
+            stream.seek(offset)
+            return stream
         except (OSError, ValueError) as error:
             raise gone(f"blob {digest} is missing", self.folder) from error
 

@@ -26,8 +26,8 @@ def join_stores(place: Location, model: Model, old: Path) -> list[str]:
     taken = []
     for folder in folders:
         name = model.name if folder == old else folder.name
-        into = place.root / name
-        if into.exists() and into.samefile(folder):
+        into = place.store(name)
+        if isinstance(into, LayoutStore) and into.folder.exists() and into.folder.samefile(folder):
             raise UsageError(f"{folder} is this clone's store already")
-        taken += [f"{name} {tag}" for tag in join(LayoutStore(into), LayoutStore(folder))]
+        taken += [f"{name} {tag}" for tag in join(into, LayoutStore(folder))]
     return taken

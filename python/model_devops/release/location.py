@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 
 from model_devops import notices
 from model_devops.adapters.paths import data_folder
+from model_devops.adapters.registry.address import SCHEME, Address, parse
 from model_devops.errors import ModelDevopsError, UsageError
 from model_devops.release import index as indexes
 from model_devops.release.layout import LayoutStore
+from model_devops.release.oci import OciStore
 
 if TYPE_CHECKING:
     from model_devops.adapters.git import Git
@@ -34,18 +36,22 @@ SETTING = "model-devops.store"
 class Location:
     """Where the stores of one repository lie: one folder for each model."""
 
-    root: Path
+    root: Path | Address
     key: str | None = None
     """None where the folder was named, so that nothing needs to be remembered."""
     old: Path | None = None
     """The stores that this clone used under another key, where they hold anything."""
 
-    def store(self, model: Model) -> LayoutStore:
-        """The model's store."""
-        return LayoutStore(self.root / model.name)
+    def store(self, name: str) -> OciStore:
+        """The store of the model of this name."""
+        if isinstance(self.root, Path):
+            return LayoutStore(self.root / name)
+        from model_devops.release.registry.store import RegistryStore
+
+        return RegistryStore(self.root.below(name))
 
 
-def open_store(model: Model, git: Git | None, store: str | None, *, folder: Path, fork: bool = False) -> LayoutStore:
+def open_store(model: Model, git: Git | None, store: str | None, *, folder: Path, fork: bool = False) -> OciStore:
     """The store of `model`: `store` (an argument), else model.yaml's, else the default one (S1).
 
     `folder` is model.yaml's: a relative store is below it. Builds of forks have one inside their workspace,
@@ -56,7 +62,7 @@ def open_store(model: Model, git: Git | None, store: str | None, *, folder: Path
     if found.key is not None and git is not None:
         _follow(found, git)
         remember(found, git)
-    return found.store(model)
+    return found.store(model.name)
 
 
 def locate(model: Model, git: Git | None, store: str | None, *, folder: Path, fork: bool = False) -> Location:
@@ -69,12 +75,14 @@ def locate(model: Model, git: Git | None, store: str | None, *, folder: Path, fo
     return _default(git, folder)
 
 
-def _named(named: str, folder: Path) -> Path:
+def _named(named: str, folder: Path) -> Path | Address:
+    if named.startswith(SCHEME):
+        return parse(named)
     if "://" in named:
         raise UsageError(
-            f"store: {named!r} is no folder; this version keeps stores in folders only",
+            f"store: {named!r} is neither a folder nor a registry",
             kind="store-not-supported",
-            hint="name a folder, for example one on a file system that all agents share",
+            hint="name a folder that all agents share, or oci://HOST/PATH",
         )
     return folder / os.path.expanduser(named)
 
@@ -131,7 +139,7 @@ def holds_anything(root: Path) -> bool:
 
 def _follow(found: Location, git: Git) -> None:
     """Take the clone's old stores along to its new key, where nothing is there yet (S1)."""
-    if found.old is None:
+    if found.old is None or not isinstance(found.root, Path):
         return
     if holds_anything(found.root):
         raise UsageError(

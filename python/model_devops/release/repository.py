@@ -49,8 +49,11 @@ class BlobStore(Protocol):
     def take(self, other: BlobStore, digest: str, size: int, meter: Meter) -> None:
         """Copy a blob from elsewhere, its hash checked. Raises RefusedError as `read` does."""
 
-    def open(self, digest: str) -> AbstractContextManager[Readable]:
-        """A blob for reading; the caller checks its hash. Raises RefusedError (kind `bytes-gone`)."""
+    def open(self, digest: str, offset: int = 0) -> AbstractContextManager[Readable]:
+        """A blob for reading; the caller checks its hash. Raises RefusedError (kind `bytes-gone`).
+
+        `read` gives fewer bytes than asked only at the end.
+        """
 
     def settle(self) -> None:
         """Make all blobs written so far survive a power loss: before anything names them."""

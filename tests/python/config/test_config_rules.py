@@ -228,8 +228,10 @@ def test_the_usual_branches_are_fine(branch: str) -> None:
     assert not problems(HEAD + f"release_branch: {branch}\n")
 
 
-def test_a_store_is_a_folder() -> None:
-    assert "a store is a folder" in only(HEAD + "store: oci://registry/models\n").message
+def test_a_store_is_a_folder_or_in_a_registry() -> None:
+    assert not problems(HEAD + "store: oci://registry.example/models\n")
+    assert "a store is a folder, or oci://" in only(HEAD + "store: s3://bucket/models\n").message
+    assert "the path may hold" in only(HEAD + "store: oci://registry.example/Models\n").message
 
 
 def test_V2_names_in_a_signature_are_unique() -> None:

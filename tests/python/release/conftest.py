@@ -1,20 +1,46 @@
 """A store, the files of a release, and a short way from one to the other."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mini_project import mini, remote  # noqa: F401  fixtures
+from model_devops.adapters.registry.address import parse
 from model_devops.release.layout import LayoutStore
+from model_devops.release.oci import OciStore
+from model_devops.release.registry.store import RegistryStore
 from model_devops.release.store import Stored
+from registries import distribution, with_referrers
 from release_samples import LAYOUT, Sources, built, record_for, some_sources
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def plain_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a registry that lists no referrers."""
+    with distribution(tmp_path_factory.mktemp("registry")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def referrers_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a registry that lists referrers."""
+    with with_referrers(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LayoutStore:
-    """An empty store."""
-    return LayoutStore(tmp_path / "store" / "digits")
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> OciStore:
+    """An empty store: a folder, or what the test names (see `everywhere`)."""
+    kind = getattr(request, "param", "folder")
+    if kind == "folder":
+        return LayoutStore(tmp_path / "store" / "digits")
+    host = request.getfixturevalue(kind)
+    return RegistryStore(parse(f"oci://{host}/team/digits{next(_numbers)}"))
 
 
 @pytest.fixture
@@ -24,7 +50,7 @@ def sources(tmp_path: Path) -> Sources:
 
 
 @pytest.fixture
-def put(store: LayoutStore, sources: Sources) -> Callable[..., Stored]:
+def put(store: OciStore, sources: Sources) -> Callable[..., Stored]:
     """Store and name a release of `sources` (or others), with its `built` evidence."""
 
     def release(version: str = "1.0.0", files: Sources | None = None, **changes: Any) -> Stored:

@@ -193,7 +193,7 @@ def test_S1_the_command_that_is_given_joins_two_stores(line: Line) -> None:
     from model_devops.release.location import locate
 
     model = load(line.folder / "model.yaml").model
-    other = locate(model, open_git(line.folder), None, folder=line.folder).store(model)
+    other = locate(model, open_git(line.folder), None, folder=line.folder).store(model.name)
     sources = some_sources(line.folder.parent / "other", b"!")
     other.name(other.put_files(sources, LAYOUT), record_for(sources, "2.0.0"))
     code, result, _ = line("release", "list")

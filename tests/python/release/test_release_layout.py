@@ -15,9 +15,10 @@ import pytest
 from model_devops import progress
 from model_devops.errors import RefusedError, UnreachableError, UsageError
 from model_devops.release.layout import LayoutStore
+from model_devops.release.oci import OciStore
 from model_devops.release.store import Stored
 from model_devops.release.transfer import export
-from release_samples import LAYOUT, Sources, built, record_for, some_sources, write_files
+from release_samples import LAYOUT, Sources, built, everywhere, record_for, reopened, some_sources, write_files
 
 Put = Callable[..., Stored]
 
@@ -50,11 +51,12 @@ def same(folder: Path, sources: Sources, layout: dict[str, str]) -> bool:
     return found == {name.lstrip("/"): data for name, data in expected.items()}
 
 
+@everywhere
 def test_what_was_stored_is_found_by_version_and_by_digest_and_put_in_place(
-    store: LayoutStore, put: Put, sources: Sources, tmp_path: Path
+    store: OciStore, put: Put, sources: Sources, tmp_path: Path
 ) -> None:
     stored = put("1.0.0")
-    other = LayoutStore(store.folder)
+    other = reopened(store)
     for reference in ("1.0.0", stored.digest):
         found = other.find(reference)
         assert found is not None
@@ -79,22 +81,25 @@ def test_many_small_files_go_into_one_blob_and_come_back(store: LayoutStore, put
     assert store.verify(stored) == []
 
 
-def test_releases_are_in_the_order_of_semver(store: LayoutStore, put: Put, tmp_path: Path) -> None:
+@everywhere
+def test_releases_are_in_the_order_of_semver(store: OciStore, put: Put, tmp_path: Path) -> None:
     wanted = ["1.0.0-pr1.2", "1.0.0-pr1.10", "1.0.0", "1.2.0", "1.10.0"]
     for version in reversed(wanted):
         put(version)
     assert [stored.version for stored in store.releases()] == wanted
 
 
-def test_storing_and_naming_twice_changes_nothing(store: LayoutStore, put: Put, sources: Sources) -> None:
+@everywhere
+def test_storing_and_naming_twice_changes_nothing(store: OciStore, put: Put, sources: Sources) -> None:
     first = put("1.0.0")
-    index = (store.folder / "index.json").read_bytes()
+    tags = store.repository.listing().tags()
     again = store.name(store.put_files(sources, LAYOUT), record_for(sources))
     assert again.digest == first.digest
-    assert (store.folder / "index.json").read_bytes() == index
+    assert store.repository.listing().tags() == tags
 
 
-def test_V6_a_version_with_other_content_is_refused(store: LayoutStore, put: Put, tmp_path: Path) -> None:
+@everywhere
+def test_V6_a_version_with_other_content_is_refused(store: OciStore, put: Put, tmp_path: Path) -> None:
     first = put("1.0.0")
     with pytest.raises(RefusedError) as refused:
         put("1.0.0", some_sources(tmp_path / "other", b"!"))
@@ -104,7 +109,8 @@ def test_V6_a_version_with_other_content_is_refused(store: LayoutStore, put: Put
     assert store.find("1.0.0").digest == first.digest  # type: ignore[union-attr]
 
 
-def test_V6_for_a_prerelease_content_means_identity(store: LayoutStore, put: Put, tmp_path: Path) -> None:
+@everywhere
+def test_V6_for_a_prerelease_content_means_identity(store: OciStore, put: Put, tmp_path: Path) -> None:
     first = put("1.0.0-pr1.g1")
     record = record_for(some_sources(tmp_path / "work"), "1.0.0-pr1.g1", build_id="another")
     again = store.name(store.packed(first), record)
@@ -114,6 +120,7 @@ def test_V6_for_a_prerelease_content_means_identity(store: LayoutStore, put: Put
         put("1.0.0-pr1.g1", some_sources(tmp_path / "other", b"!"))
 
 
+@everywhere
 def test_V4_another_store_comes_to_the_same_release_from_bytes_and_record(
     put: Put, sources: Sources, tmp_path: Path
 ) -> None:
@@ -122,13 +129,15 @@ def test_V4_another_store_comes_to_the_same_release_from_bytes_and_record(
     assert other.name(packed, record_for(sources)).digest == put("1.0.0").digest
 
 
-def test_known_bytes_are_not_read_again(store: LayoutStore, sources: Sources, tmp_path: Path) -> None:
+@everywhere
+def test_known_bytes_are_not_read_again(store: OciStore, sources: Sources, tmp_path: Path) -> None:
     packed = store.put_files(sources, LAYOUT)
     gone = {name: dict.fromkeys(files, tmp_path / "not there") for name, files in sources.items()}
     assert store.put_files(gone, LAYOUT, known=packed.files).layers == packed.layers
 
 
-def test_a_file_that_is_not_what_was_hashed_is_refused(store: LayoutStore, sources: Sources) -> None:
+@everywhere
+def test_a_file_that_is_not_what_was_hashed_is_refused(store: OciStore, sources: Sources) -> None:
     known = {"model": {"weights.bin": ("0" * 64, 3000)}}
     with pytest.raises(RefusedError) as refused:
         store.put_files(sources, LAYOUT, known=known)
@@ -211,15 +220,17 @@ def test_an_index_entry_without_its_blob_is_reported_and_left_out(store: LayoutS
     assert "missing" in problem
 
 
+@everywhere
 def test_C1_files_that_are_not_those_of_the_identity_are_found(
-    store: LayoutStore, sources: Sources, tmp_path: Path
+    store: OciStore, sources: Sources, tmp_path: Path
 ) -> None:
     packed = store.put_files(sources, LAYOUT)
     lying = record_for(some_sources(tmp_path / "other", b"!"))
     assert [finding.partition(":")[0] for finding in store.verify(store.name(packed, lying))] == ["model"]
 
 
-def test_files_that_are_there_are_replaced_and_others_stay(put: Put, store: LayoutStore, tmp_path: Path) -> None:
+@everywhere
+def test_files_that_are_there_are_replaced_and_others_stay(put: Put, store: OciStore, tmp_path: Path) -> None:
     stored = put()
     out = tmp_path / "out"
     write_files(out, {"model/weights.bin": b"old", "model/own.txt": b"mine"})
@@ -251,7 +262,8 @@ def test_C2_nothing_is_written_through_a_link(put: Put, store: LayoutStore, tmp_
     assert (elsewhere / "weights.bin").read_bytes() == b"precious"
 
 
-def test_a_file_of_two_artifacts_is_that_of_the_later_one(store: LayoutStore, tmp_path: Path) -> None:
+@everywhere
+def test_a_file_of_two_artifacts_is_that_of_the_later_one(store: OciStore, tmp_path: Path) -> None:
     sources = {
         "code": write_files(tmp_path / "a", {"requirements.txt": b"as written"}),
         "runtime": write_files(tmp_path / "b", {"requirements.txt": b"resolved"}),
@@ -263,7 +275,8 @@ def test_a_file_of_two_artifacts_is_that_of_the_later_one(store: LayoutStore, tm
         assert (tmp_path / "out" / "requirements.txt").read_bytes() == b"resolved"
 
 
-def test_an_export_is_a_store_of_its_own_with_the_evidence(put: Put, store: LayoutStore, tmp_path: Path) -> None:
+@everywhere
+def test_an_export_is_a_store_of_its_own_with_the_evidence(put: Put, store: OciStore, tmp_path: Path) -> None:
     stored = put("1.0.0")
     put("1.0.1")
     export(store, stored, tmp_path / "export")

@@ -100,9 +100,9 @@ def test_S1_the_store_is_taken_along_where_only_an_empty_one_is_in_the_way(repo:
     fill(opened(repo), tmp_path / "work")
     git("remote", "add", "origin", "https://example.org/team/x.git", cwd=repo)
     place = locate(MODEL, open_git(repo), None, folder=repo)
-    place.store(MODEL).prepare()
+    place.store(MODEL.name).prepare()
     assert versions(opened(repo)) == ["1.0.0"]
-    assert opened(repo).folder == place.store(MODEL).folder
+    assert opened(repo).folder == place.store(MODEL.name).folder
 
 
 def two_stores(
@@ -113,8 +113,8 @@ def two_stores(
     fill(old, tmp_path / "old")
     git("remote", "add", "origin", "https://example.org/team/x.git", cwd=repo)
     place = locate(MODEL, open_git(repo), None, folder=repo)
-    fill(place.store(MODEL), tmp_path / "new", version, salt)
-    return old, place.store(MODEL)
+    fill(place.store(MODEL.name), tmp_path / "new", version, salt)
+    return old, place.store(MODEL.name)
 
 
 def test_S1_two_stores_are_never_mixed_silently_and_can_be_joined(repo: Path, tmp_path: Path) -> None:
@@ -176,9 +176,9 @@ def test_S1_a_named_folder_is_relative_to_model_yaml(repo: Path, tmp_path: Path)
     assert SETTING not in git("config", "--list", cwd=repo)
 
 
-def test_S1_a_registry_is_refused_in_so_many_words(repo: Path) -> None:
-    with pytest.raises(UsageError) as refused:
-        opened(repo, store="oci://registry.example.org/models")
+def test_S1_what_is_neither_a_folder_nor_a_registry_is_refused(repo: Path) -> None:
+    with pytest.raises(UsageError, match="neither a folder nor a registry") as refused:
+        opened(repo, store="s3://bucket/models")
     assert refused.value.kind == "store-not-supported"
 
 

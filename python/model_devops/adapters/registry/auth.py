@@ -1,0 +1,111 @@
+"""Answering a registry that asks who we are: Basic, or a token from its token server (Bearer).
+
+https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from model_devops.adapters.registry.credentials import PASSWORD, USER, Login
+from model_devops.errors import RefusedError, UnreachableError
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+_PARAMETER = re.compile(r'([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"')
+Send = Callable[[str, str, Mapping[str, str], bytes | None], "BaseHTTPResponse"]
+"""Method, address, headers, body → answer, read whole."""
+
+
+@dataclass
+class Authority:
+    """The credentials for one registry, and the tokens that it gave for them."""
+
+    host: str
+    plain: bool
+    find: Callable[[str], Login | None]
+    """Looks for the login of a host; asked at the first challenge, since many registries need none for reading."""
+    _basic: str | None = None
+    _tokens: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _login: list[Login | None] = field(default_factory=list)
+
+    @property
+    def login(self) -> Login | None:
+        """Who we are there."""
+        if not self._login:
+            self._login.append(self.find(self.host))
+        return self._login[0]
+
+    def headers(self, scope: str) -> dict[str, str]:
+        """What to send along with a request for this scope, as far as it is known yet."""
+        value = self._tokens.get(scope) or self._basic
+        return {"Authorization": value} if value else {}
+
+    def answer(self, challenge: str, scope: str, sent: str | None, send: Send) -> None:
+        """Meet a 401, so that `headers` fits afterwards. `sent`: the header that was refused.
+
+        Raises RefusedError (kind `denied`) where that can't be done.
+        """
+        with self._lock:
+            now = self._tokens.get(scope) or self._basic
+            if now is not None and now != sent:
+                return  # another thread was faster
+            scheme, _, rest = challenge.partition(" ")
+            if scheme.lower() == "bearer":
+                self._tokens[scope] = "Bearer " + self._token(dict(_PARAMETER.findall(rest)), scope, send)
+            elif scheme.lower() == "basic" and sent is None and self.login is not None:
+                self._basic = _basic(self.login)
+            else:
+                raise self.denied()
+
+    def denied(self, words: str = "") -> RefusedError:
+        """The error where the registry does not let us."""
+        login = self._login[0] if self._login else None
+        who = f"{login.user or 'the token'} (from {login.source})" if login else "whoever does not log in"
+        hint = f"`docker login {self.host}`, or set {USER} and {PASSWORD} (in Jenkins: registryCredentials)"
+        if login:
+            hint = f"check that the login is right and may do this; {hint}"
+        return RefusedError(f"{self.host} refuses {who}{': ' + words if words else ''}", kind="denied", hint=hint)
+
+    def _token(self, asked: Mapping[str, str], scope: str, send: Send) -> str:
+        realm = asked.get("realm", "")
+        if urlsplit(realm).scheme not in (("http", "https") if self.plain else ("https",)):
+            raise RefusedError(
+                f"{self.host} sends us to {urlsplit(realm).netloc or 'nowhere'} without TLS to log in", kind="denied"
+            )
+        fields = {"service": asked.get("service", ""), "scope": scope or asked.get("scope", "")}
+        answer = send(*_question(realm, {key: value for key, value in fields.items() if value}, self.login))
+        if answer.status in (400, 401, 403):
+            raise self.denied()
+        try:
+            document: dict[str, Any] = json.loads(answer.data)
+            return str(document.get("token") or document["access_token"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            where = urlsplit(realm).netloc
+            raise UnreachableError(f"{where} gave no token ({answer.status})", kind="registry") from None
+
+
+def _question(
+    realm: str, fields: dict[str, str], login: Login | None
+) -> tuple[str, str, Mapping[str, str], bytes | None]:
+    if login is not None and login.user is None:
+        form = fields | {"grant_type": "refresh_token", "refresh_token": login.secret, "client_id": "model-devops"}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return "POST", realm, headers, urlencode(form).encode()
+    query = [(key, value) for key, text in fields.items() for value in (text.split() if key == "scope" else [text])]
+    joined = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
+    return "GET", joined, {"Authorization": _basic(login)} if login else {}, None
+
+
+def _basic(login: Login) -> str:
+    import base64
+
+    return "Basic " + base64.b64encode(f"{login.user or '<token>'}:{login.secret}".encode()).decode()

@@ -1,0 +1,90 @@
+"""Reading blobs as streams that go on where a connection broke."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model_devops.adapters.registry import problems
+from model_devops.adapters.registry.session import ATTEMPTS, Session, pause
+from model_devops.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from urllib3 import BaseHTTPResponse
+
+
+@dataclass
+class Download:
+    """A blob as a stream. `read` gives fewer bytes than asked only at the end; nobody has checked them yet."""
+
+    session: Session
+    path: str
+    """Of the blob: `/v2/NAME/blobs/DIGEST`."""
+    scope: str
+    position: int = 0
+    _answer: BaseHTTPResponse | None = None
+    _failures: int = 0
+
+    def __enter__(self) -> Download:
+        self._answer = self._open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back, or close it where not all was read."""
+        if self._answer is not None:
+            self._answer.close()
+            self._answer.release_conn()
+            self._answer = None
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes. Raises UnreachableError once trying again didn't help."""
+        found = b""
+        while len(found) < size:
+            try:
+                piece = self._stream().read(size - len(found))
+            except problems.transport() as error:
+                self._again(error)
+                continue
+            if not piece:
+                break
+            self._failures = 0
+            self.position += len(piece)
+            found = found + piece if found else piece
+        return found
+
+    def _stream(self) -> BaseHTTPResponse:
+        if self._answer is None:
+            self._answer = self._open()
+        return self._answer
+
+    def _again(self, error: Exception) -> None:
+        self.close()
+        self._failures += 1
+        if self._failures >= ATTEMPTS:
+            raise problems.unreachable(self.session.host, error) from None
+        self.session.pause(pause(self._failures))
+
+    def _open(self) -> BaseHTTPResponse:
+        headers = {"Range": f"bytes={self.position}-"} if self.position else {}
+        answer = self.session.request(
+            "GET", self.path, self.scope, expected=[200, 206, 416], headers=headers, stream=True
+        )
+        if answer.status == 200 and self.position:
+            self._skip(answer)
+        if answer.status == 416:  # the connection broke after the last byte
+            answer.drain_conn()
+        return answer
+
+    def _skip(self, answer: BaseHTTPResponse) -> None:
+        """A registry that knows no ranges sends all again."""
+        left = self.position
+        while left:
+            piece = answer.read(min(left, 1 << 20))
+            if not piece:
+                raise UnreachableError(f"{self.session.host} sends less than before", kind=problems.KIND)
+            left -= len(piece)

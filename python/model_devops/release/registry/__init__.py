@@ -1,0 +1,1 @@
+"""Stores in container registries (S1, S4)."""
