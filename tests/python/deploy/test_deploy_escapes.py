@@ -154,6 +154,19 @@ def test_A1_nobody_approves_what_he_wrote_and_a_name_is_no_word(guarded):
     ok(guarded.run("plan", "production"))
 
 
+def test_P1_whoever_sets_the_variables_of_a_build_of_main_has_neither_its_policy_nor_its_claim(guarded):
+    policy(guarded, "approval: {by: [ann]}")
+    guarded.git("checkout", "-q", "-b", "feature")
+    policy(guarded, "prereleases: true", push=False)
+    pretended = JENKINS | {"BUILD_TAG": "jenkins-mini-1", "BRANCH_NAME": "main", "BUILD_USER_ID": "ann"}
+    built = ok(guarded.build(**pretended))
+    assert built["release"]["prerelease"], built["version"]
+    assert unmet(guarded.run("deploy", "production", **pretended)) == {"prereleases", "approval"}
+    assert guarded.revisions("production") == []
+    said = guarded.run("approve", "production", **pretended)
+    assert (said["code"], said["error"]["kind"]) == (2, "nobody"), "who started a build is no approver"
+
+
 def test_A1_an_approval_given_under_a_weaker_policy_meets_the_stricter_one_no_more(guarded):
     policy(guarded, "approval: true")
     ok(guarded.build())
