@@ -155,6 +155,37 @@ def test_B6_code_in_a_submodule_must_be_what_the_commit_names(mini, tmp_path):
     assert mini.build()["error"]["kind"] == "dirty", "the model's commit still names the old one"
 
 
+@pytest.mark.parametrize("name", ["params.yaml", "model.yaml"])
+def test_B6_params_and_model_yaml_that_git_does_not_know_are_refused(mini, name):
+    mini.git("rm", "-q", "--cached", name)
+    mini.git("commit", "-qm", "no longer in git")
+    refused = mini.build()
+    assert (refused["code"], refused["error"]["kind"]) == (4, "dirty")
+    assert [(one["message"], one["file"]) for one in refused["error"]["problems"]] == [("is not in git", name)]
+
+
+def test_B6_an_output_of_train_that_git_holds_may_be_missing(mini):
+    mini.commit(**{".gitignore": "trained.log\n", "model__old_dot_txt": "kept in git by mistake\n"})
+    (mini.folder / "model" / "old.txt").unlink()
+    assert ok(mini.build())["version"] == "1.0.0"
+
+
+def test_outputs_that_git_holds_stay_in_place_while_training_runs(mini):
+    train = (mini.folder / "train.py").read_text() + "assert open('model/card.txt').read() == 'about it'\n"
+    mini.commit(**{".gitignore": "trained.log\nmodel/weights.safetensors\n", "train.py": train})
+    mini.commit(model__card_dot_txt="about it")
+    assert ok(mini.build())["version"] == "1.0.0"
+
+
+def test_B2_training_that_changes_what_it_was_given_releases_nothing(mini):
+    train = (mini.folder / "train.py").read_text() + "open('data/rows.csv', 'a').write('4')\n"
+    mini.commit(**{"train.py": train})
+    refused = mini.build()
+    assert (refused["code"], refused["error"]["kind"]) == (3, "inputs-changed")
+    assert "dataset" in refused["error"]["message"]
+    assert mini.git("tag", "--list") == ""
+
+
 def test_B6_an_untracked_file_of_the_code_is_refused(mini):
     text = (mini.folder / "model.yaml").read_text().replace("[train.py, evaluate.py]", '["*.py"]')
     mini.commit(**{"model.yaml": text})

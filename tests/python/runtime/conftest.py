@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mini_project import MODEL, Mini, mini, remote  # noqa: F401  fixtures
+
 
 def _make_wheel(folder: Path, name: str, version: str, needs: tuple[str, ...] = (), body: str = "") -> Path:
     """A pure wheel with one module of its name, whose `version` says which it is."""
@@ -33,3 +35,15 @@ def _make_wheel(folder: Path, name: str, version: str, needs: tuple[str, ...] = 
 def make_wheel() -> Callable[..., Path]:
     """(folder, name, version, needs, body) -> a wheel in that folder."""
     return _make_wheel
+
+
+@pytest.fixture
+def project(mini: Mini, remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_wheel) -> Mini:  # noqa: F811
+    """The small project with a requirement, whose commands run in its runtime."""
+    make_wheel(tmp_path / "wheels", "alpha", "1.0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    model = MODEL.replace("PYTHON", "python").replace("train:", "  runtime: requirements.txt\ntrain:", 1)
+    mini.commit(**{"model.yaml": model, "requirements.txt": "alpha\n"})
+    mini.git("push", "-q", "origin", "main")
+    return mini

@@ -3,9 +3,7 @@
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from mini_project import MODEL, Mini, clone, mini, remote  # noqa: F401  fixtures
+from mini_project import Mini, clone
 
 #: What Jenkins says of a pull request that comes from a fork.
 FORK = {
@@ -15,18 +13,6 @@ FORK = {
     "CHANGE_FORK": "mallory",
 }
 PLANT = "import alpha, pathlib\npathlib.Path(alpha.__file__).write_text('version = \"planted\"')\n"
-
-
-@pytest.fixture
-def project(mini: Mini, remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_wheel) -> Mini:  # noqa: F811
-    """The small project with a requirement, whose commands run in its runtime."""
-    make_wheel(tmp_path / "wheels", "alpha", "1.0")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
-    model = MODEL.replace("PYTHON", "python").replace("train:", "  runtime: requirements.txt\ntrain:", 1)
-    mini.commit(**{"model.yaml": model, "requirements.txt": "alpha\n"})
-    mini.git("push", "-q", "origin", "main")
-    return mini
 
 
 def runtime(of: Mini, **environment: str) -> Path:
@@ -40,7 +26,7 @@ def alpha(venv: Path) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_P6_a_fork_can_not_plant_anything_in_the_runtime_that_others_run(project: Mini, remote: Path, tmp_path: Path):  # noqa: F811
+def test_P6_a_fork_can_not_plant_anything_in_the_runtime_that_others_run(project: Mini, remote: Path, tmp_path: Path):
     shared = runtime(project)
     fork = clone(remote, tmp_path / "a fork")
     fork.commit(**{"train.py": PLANT + (fork.folder / "train.py").read_text()})
@@ -52,7 +38,7 @@ def test_P6_a_fork_can_not_plant_anything_in_the_runtime_that_others_run(project
     assert runtime(project) == shared
 
 
-def test_P6_what_forks_requirements_resolved_to_is_nobody_elses_last_word(project: Mini, remote: Path, tmp_path, home):  # noqa: F811
+def test_P6_what_forks_requirements_resolved_to_is_nobody_elses_last_word(project: Mini, remote: Path, tmp_path, home):
     fork = clone(remote, tmp_path / "a fork")
     runtime(fork, **FORK)
     assert not (home / "cache").exists()
