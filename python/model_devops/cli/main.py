@@ -38,6 +38,8 @@ VERBS = {
     "adopt": "Let an environment take releases from this repository.",
     "version": "Show, list and explain versions.",
     "release": "Show, list, verify, export and revoke releases.",
+    "push": "Copy a release with its evidence to another store.",
+    "pull": "Put the files of a release into a folder, verified.",
     "notify": "Tell people how a build ended, and who broke it.",
     "jenkins": "Make, start and follow a model's jobs on Jenkins.",
     "store": "Show, join and accept what the store of releases holds.",

@@ -75,6 +75,11 @@ def locate(model: Model, git: Git | None, store: str | None, *, folder: Path, fo
     return _default(git, folder)
 
 
+def named_store(model: Model, store: str, *, folder: Path) -> OciStore:
+    """The store of `model` at an address or in a folder that somebody names; a relative one is below `folder`."""
+    return Location(_named(store, folder)).store(model.name)
+
+
 def _named(named: str, folder: Path) -> Path | Address:
     if named.startswith(SCHEME):
         return parse(named)

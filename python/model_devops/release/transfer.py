@@ -50,6 +50,25 @@ def tags_of(store: OciStore, release: Stored) -> dict[str, str]:
     }
 
 
+def copy_release(source: OciStore, target: OciStore, release: Stored) -> list[str]:
+    """Copy a release with all that was said of it, by digest; returns the tags that are new in `target`.
+
+    What is there is completed. Raises RefusedError (kind `other-content`) where its version is another release there.
+    """
+    there = target.repository.listing()
+    other = there.digest(release.version)
+    if other not in (None, release.digest):
+        raise RefusedError(
+            f"{release.record.name} {release.version} is in {target.location} with other content ({other},"
+            f" not {release.digest})",
+            kind="other-content",
+            hint="nothing was copied: decide which of the two is right",
+        )
+    new = {tag: digest for tag, digest in tags_of(source, release).items() if there.digest(tag) != digest}
+    copy(source, target, new if target.has_bytes(release) else {release.version: release.digest} | new)
+    return list(new)
+
+
 def join(into: OciStore, old: OciStore) -> list[str]:
     """Take all that another store holds of the same model; returns the tags that are new.
 
