@@ -109,6 +109,22 @@ def test_D5_a_port_that_somebody_took_meanwhile_ends_in_6(served, tmp_path):
     is_healed_by(served, "--release", first)
 
 
+def test_D5_what_came_back_is_proved_and_does_not_serve_where_it_says_that_it_loaded_others(served, tmp_path):
+    said = tmp_path / "said"
+    server, load = (served.folder / "serve.py").read_text(), 'loaded = model_digest.digest("model")\n'
+    other = f'if os.path.exists({str(said)!r}): loaded = "sha256:" + "1" * 64\n'
+    served.commit(**{"serve.py": server.replace(load, load + other)})
+    first = served.release()
+    ok(served.run("deploy", "production"))
+    served.commit(**{"serve.py": f"import sys\nopen({str(said)!r}, 'w').close()\nsys.exit('not me')\n"})
+    served.release()
+    failed = served.run("deploy", "production")
+    assert failed["code"] == 6, failed["err"]
+    is_said_to_be_broken(served, first, "proof reported")
+    said.unlink()
+    is_healed_by(served, "--release", first)
+
+
 def test_D5_a_runtime_that_can_not_be_made_again_ends_in_6(served):
     model = (served.folder / "model.yaml").read_text()
     with_runtime = model.replace("params: params.yaml", "params: params.yaml\n  runtime: requirements.txt")

@@ -179,6 +179,20 @@ def test_D5_a_revoked_release_comes_back_and_the_result_says_so(served):
     assert version_that_runs(served) == version
 
 
+def test_D8_a_release_whose_bytes_are_gone_is_no_way_back(served):
+    first = served.release()
+    weights = (served.folder / "model" / "weights.safetensors").read_bytes()
+    ok(served.run("deploy", "test"))
+    second = served.release("seed: 2\n")
+    ok(served.run("deploy", "test"))
+    (blob,) = [path for path in (served.home / "stores").rglob("sha256/*") if weights in path.read_bytes()]
+    blob.unlink()
+    refused = served.run("rollback", "test")
+    assert (refused["code"], refused["error"]["kind"]) == (4, "no-rollback"), refused["err"]
+    assert refused["error"]["problems"][0]["message"].startswith(f"{first}: its bytes are not in {served.home}")
+    assert version_that_runs(served) == second, "nothing was stopped"
+
+
 def test_A3_a_rejected_release_is_taken_back(served):
     first, second = two(served)
     done = ok(served.run("approve", "test", "--release", second, "--reject", "--reason", "slow", "--as", "Ada"))

@@ -162,6 +162,10 @@ def test_the_settings_of_an_environment_win_over_those_of_the_recipe(served):
     ok(served.run("deploy", "test"))
     seen = served.get("/env")
     assert (seen["WHO"], seen["ALSO"]) == ("environment", "b")
+    served.set_env("test", WHO="somebody else")
+    again = ok(served.run("deploy", "test"))
+    assert (again["changed"], again["revision"]["number"]) == (True, 2), "D4: the same release with other settings"
+    assert served.get("/env")["WHO"] == "somebody else"
 
 
 def test_D5_a_changed_copy_of_what_ran_before_is_made_anew_out_of_the_store(served):
