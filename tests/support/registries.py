@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from lacking import lacking, program
 
 #: Looked at before the fixtures take this machine's own folders away.
@@ -90,3 +92,17 @@ def _await(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
             return
         time.sleep(0.02)
     raise AssertionError(f"no server at {address}: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def plain_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a registry that lists no referrers."""
+    with distribution(tmp_path_factory.mktemp("registry")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def referrers_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a registry that lists referrers."""
+    with with_referrers(tmp_path_factory.mktemp("registry")) as address:
+        yield address

@@ -142,6 +142,11 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def is_digest(text: str) -> bool:
+    """Whether this is `sha256:` and 64 lower-case hex digits, the only kind that is read."""
+    return re.fullmatch(r"sha256:[0-9a-f]{64}", text) is not None
+
+
 @dataclass(frozen=True)
 class Layer:
     """A layer of a stored release as its descriptor tells: one file, or a tar (`path` is None)."""

@@ -1,7 +1,7 @@
 """A store, the files of a release, and a short way from one to the other."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,10 @@ from model_devops.release.layout import LayoutStore
 from model_devops.release.oci import OciStore
 from model_devops.release.registry.store import RegistryStore
 from model_devops.release.store import Stored
-from registries import distribution, with_referrers
+from registries import plain_registry, referrers_registry  # noqa: F401  fixtures
 from release_samples import LAYOUT, Sources, built, record_for, some_sources
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def plain_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOST:PORT of a registry that lists no referrers."""
-    with distribution(tmp_path_factory.mktemp("registry")) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def referrers_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOST:PORT of a registry that lists referrers."""
-    with with_referrers(tmp_path_factory.mktemp("registry")) as address:
-        yield address
 
 
 @pytest.fixture

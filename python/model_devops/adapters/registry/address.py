@@ -33,9 +33,14 @@ class Address:
 
     @property
     def plain(self) -> bool:
-        """Whether TLS may be left out, as Docker does: for this machine's own addresses, and where it is allowed."""
-        allowed = {host.strip() for host in os.environ.get(PLAIN, "").split(",")}
-        return self.host in allowed or _LOOPBACK.fullmatch(re.sub(r":[0-9]+$", "", self.host)) is not None
+        """Whether it is spoken to without TLS."""
+        return is_plain(self.host)
+
+
+def is_plain(host: str) -> bool:
+    """Whether TLS may be left out, as Docker does: for this machine's own addresses, and where it is allowed."""
+    allowed = {name.strip() for name in os.environ.get(PLAIN, "").split(",")}
+    return host in allowed or _LOOPBACK.fullmatch(re.sub(r":[0-9]+$", "", host)) is not None
 
 
 def parse(text: str) -> Address:

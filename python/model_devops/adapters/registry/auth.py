@@ -5,31 +5,33 @@ https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/
 
 from __future__ import annotations
 
-import json
+import base64
 import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
+from model_devops.adapters.documents import parsed
+from model_devops.adapters.registry.address import is_plain
 from model_devops.adapters.registry.credentials import PASSWORD, USER, Login
 from model_devops.errors import RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
+    from model_devops.adapters.registry.session import Answer
 
 _PARAMETER = re.compile(r'([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"')
-Send = Callable[[str, str, Mapping[str, str], bytes | None], "BaseHTTPResponse"]
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+Send = Callable[[str, str, Mapping[str, str], bytes | None], "Answer"]
 """Method, address, headers, body → answer, read whole."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Authority:
     """The credentials for one registry, and the tokens that it gave for them."""
 
     host: str
-    plain: bool
     find: Callable[[str], Login | None]
     """Looks for the login of a host; asked at the first challenge, since many registries need none for reading."""
     _basic: str | None = None
@@ -75,22 +77,44 @@ class Authority:
             hint = f"check that the login is right and may do this; {hint}"
         return RefusedError(f"{self.host} refuses {who}{': ' + words if words else ''}", kind="denied", hint=hint)
 
+    def without_secrets(self, words: str) -> str:
+        """Words of a registry that may repeat what it was told."""
+        login = self._login[0] if self._login else None
+        secrets = [value.partition(" ")[2] for value in (*self._tokens.values(), self._basic or "")]
+        if login is not None:
+            plain = login.secret.encode()
+            coded = [base64.b64encode(plain).decode(), base64.urlsafe_b64encode(plain).decode()]
+            secrets += [login.secret, quote(login.secret, safe=""), quote_plus(login.secret), *coded]
+        for secret in sorted(filter(None, secrets), key=len, reverse=True):
+            words = words.replace(secret, "***")
+        return words
+
     def _token(self, asked: Mapping[str, str], scope: str, send: Send) -> str:
         realm = asked.get("realm", "")
-        if urlsplit(realm).scheme not in (("http", "https") if self.plain else ("https",)):
-            raise RefusedError(
-                f"{self.host} sends us to {urlsplit(realm).netloc or 'nowhere'} without TLS to log in", kind="denied"
-            )
+        where = self._place(realm)
         fields = {"service": asked.get("service", ""), "scope": scope or asked.get("scope", "")}
         answer = send(*_question(realm, {key: value for key, value in fields.items() if value}, self.login))
         if answer.status in (400, 401, 403):
             raise self.denied()
         try:
-            document: dict[str, Any] = json.loads(answer.data)
-            return str(document.get("token") or document["access_token"])
+            document = parsed(answer.data)
+            token = document.get("token") or document["access_token"]
+            if _TOKEN.fullmatch(token):
+                return str(token)
         except (ValueError, KeyError, TypeError, AttributeError):
-            where = urlsplit(realm).netloc
-            raise UnreachableError(f"{where} gave no token ({answer.status})", kind="registry") from None
+            pass
+        raise UnreachableError(f"{where} gave no token ({answer.status})", kind="registry")
+
+    def _place(self, realm: str) -> str:
+        """The host of a token server. Raises RefusedError where we must not tell it who we are."""
+        try:
+            parts = urlsplit(realm)
+            if parts.netloc and (parts.scheme == "https" or (parts.scheme == "http" and is_plain(parts.netloc))):
+                return parts.netloc
+            where = f"to {parts.netloc or 'nowhere'} without TLS"
+        except ValueError:
+            where = "to an address that is none"
+        raise RefusedError(f"{self.host} sends us {where} to log in", kind="denied")
 
 
 def _question(
@@ -106,6 +130,4 @@ def _question(
 
 
 def _basic(login: Login) -> str:
-    import base64
-
     return "Basic " + base64.b64encode(f"{login.user or '<token>'}:{login.secret}".encode()).decode()

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote, urljoin
+from typing import Any, TypeVar
+from urllib.parse import quote
 
+from model_devops.adapters.documents import parsed
+from model_devops.adapters.registry import problems
 from model_devops.adapters.registry.address import Address
 from model_devops.adapters.registry.downloads import Download
-from model_devops.adapters.registry.session import Session
-from model_devops.adapters.registry.uploads import Open, Upload, begin, finish, location_of
+from model_devops.adapters.registry.session import Answer, Session
+from model_devops.adapters.registry.uploads import ANEW, Open, Upload, begin, finish, forgotten, location_of
 from model_devops.errors import RefusedError, UnreachableError
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -27,9 +28,13 @@ DOCKER = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 ACCEPT = ", ".join((MANIFEST, INDEX, *DOCKER))
-LARGEST_MANIFEST = 32 << 20
+LARGEST_MANIFEST = 4 << 20
+"""Bytes; what registries must take, so no manifest of ours is larger."""
 PAGES = 10_000
-"""More pages than this are a registry that goes in circles."""
+"""More pages than this are a list without an end."""
+NO_REPOSITORY = {"NAME_UNKNOWN", "NOT_FOUND"}
+"""What registries call a repository that isn't there yet."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Client:
     address: Address
     session: Session
     _referrers: list[bool] = field(default_factory=list)
-    """Whether the registry lists referrers, once that is known."""
+    """Whether it may list referrers, once it was asked."""
 
     @classmethod
     def open(cls, address: Address) -> Client:
@@ -73,7 +78,7 @@ class Client:
         if answer.status == 404:
             return None
         length = answer.headers.get("content-length", "")
-        return int(length) if length.isdigit() else -1
+        return int(length) if re.fullmatch("[0-9]{1,18}", length) else -1
 
     def blob(self, digest: str, offset: int = 0) -> Download:
         """A blob as a stream, to be used with `with`. Raises UnreachableError (kind `not-there`)."""
@@ -82,8 +87,11 @@ class Client:
     def put_blob(self, data: bytes) -> str:
         """Store a small blob in two requests; returns its digest."""
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        finish(self.session, begin(self.session, self.address.path, self._push), self._push, digest, data)
-        return digest
+        for _ in range(ANEW):
+            location = begin(self.session, self.address.path, self._push)
+            if finish(self.session, self.address.path, location, self._push, digest, data):
+                return digest
+        raise forgotten(self.session)
 
     def upload(self, size: int, source: Open, told: Callable[[int], object], check: Callable[[str], object]) -> str:
         """Store `size` bytes as a stream; returns their digest. `check` may refuse it before they get their name."""
@@ -98,7 +106,9 @@ class Client:
         path = f"{self._name}/blobs/uploads/?mount={digest}&from={quote(other, safe='')}"
         scope = f"{self._push} repository:{other}:pull"
         try:
-            answer = self.session.request("POST", path, scope, expected=[201, 202], headers={"Content-Length": "0"})
+            answer = self.session.request(
+                "POST", path, scope, expected=[201, 202, 404], headers={"Content-Length": "0"}
+            )
         except RefusedError:
             return False
         if answer.status == 202:  # it began an upload instead
@@ -112,79 +122,81 @@ class Client:
     def manifest(self, reference: str) -> Manifest | None:
         """The manifest of a tag or digest, or None. Raises RefusedError (`bytes-differ`) for another digest's bytes."""
         path, headers = f"{self._name}/manifests/{reference}", {"Accept": ACCEPT}
-        answer, data = self.session.document(path, self._pull, headers, LARGEST_MANIFEST)
+        answer = self.session.request(
+            "GET", path, self._pull, expected=[200, 404], headers=headers, limit=LARGEST_MANIFEST
+        )
         if answer.status == 404:
             return None
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        if reference.startswith("sha256:") and reference != digest:
-            raise RefusedError(f"{self.address.host} gives other bytes for manifest {reference}", kind="bytes-differ")
-        return Manifest(digest, answer.headers.get("content-type", MANIFEST).partition(";")[0].strip(), data)
-
-    def manifest_digest(self, reference: str) -> str | None:
-        """The digest that a tag or digest has there, without its bytes; None where there is none."""
-        path, headers = f"{self._name}/manifests/{reference}", {"Accept": ACCEPT}
-        answer = self.session.request("HEAD", path, self._pull, expected=[200, 404], headers=headers)
-        if answer.status == 404:
-            return None
-        digest = answer.headers.get("docker-content-digest", "")
-        if re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-            return digest
-        found = self.manifest(reference)
-        return found.digest if found else None
+        digest = "sha256:" + hashlib.sha256(answer.data).hexdigest()
+        for named in (reference, answer.headers.get("docker-content-digest", "")):
+            if named.startswith("sha256:") and named != digest:
+                raise RefusedError(f"{self.address.host} gives other bytes for manifest {named}", kind="bytes-differ")
+        return Manifest(digest, _media_type(answer) or MANIFEST, answer.data)
 
     def put_manifest(self, reference: str, data: bytes, media_type: str = MANIFEST) -> bool:
         """Store a manifest under a tag (or its digest). Returns whether the registry lists it as a referrer itself."""
         path, headers = f"{self._name}/manifests/{reference}", {"Content-Type": media_type}
-        answer = self.session.request("PUT", path, self._push, expected=[201, 202], headers=headers, body=data)
+        try:
+            answer = self.session.request("PUT", path, self._push, expected=[201, 202], headers=headers, body=data)
+        except RefusedError:
+            there = self.manifest(reference)
+            if there is not None and there.data == data:
+                return False  # an earlier attempt arrived, and its answer was lost: tags may not be written twice there
+            raise
         return "oci-subject" in answer.headers
 
     def tags(self) -> list[str]:
         """All tags; none where there is no such repository yet. Raises UnreachableError for a list with a gap."""
-        return [tag for page in self._pages(f"{self._name}/tags/list?n=1000") for tag in _texts(page.get("tags"))]
+        path = f"{self._name}/tags/list?n=1000"
+        first = self._page(path, [200, 404])
+        if first.status == 404 and not problems.codes(first) & NO_REPOSITORY:
+            raise self._gap("nothing is there that speaks as a registry")
+        pages = [] if first.status == 404 else self._pages(path, first)
+        return [tag for page in pages for tag in self._items(page, "tags", str)]
 
     def referrers(self, digest: str) -> list[dict[str, Any]] | None:
         """Descriptors of what refers to a manifest; None where this registry doesn't keep such lists."""
         if self._referrers == [False]:
             return None
         path = f"{self._name}/referrers/{digest}"
-        answer = self.session.request("GET", path, self._pull, expected=[200, 404, 400, 405])
-        self._referrers[:] = [answer.status == 200 and self._is_index(answer)]
-        if not self._referrers[0]:
+        first = self._page(path, [200, 400, 404, 405, 501])
+        if first.status != 200 or _media_type(first) != INDEX:
+            self._referrers[:] = [bool(problems.codes(first) & NO_REPOSITORY)]
             return None
-        return [item for page in self._pages(path) for item in page.get("manifests") or []]
+        return [item for page in self._pages(path, first) for item in self._items(page, "manifests", dict)]
 
-    @staticmethod
-    def _is_index(answer: Any) -> bool:
-        kind: str = answer.headers.get("content-type", "")
-        return kind.partition(";")[0].strip() == INDEX
+    def _page(self, path: str, expected: list[int]) -> Answer:
+        return self.session.request("GET", path, self._pull, expected=expected, headers={"Accept": "*/*"})
 
-    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
-        next_path: str | None = path
-        for _ in range(PAGES):
-            if next_path is None:
-                return
-            answer = self.session.request("GET", next_path, self._pull, expected=[200, 404], headers={"Accept": "*/*"})
-            if answer.status == 404:
-                if next_path == path:
-                    return
-                raise self._gap("a page of it is gone")
-            yield self._page(answer.data)
+    def _pages(self, path: str, first: Answer) -> Iterator[Any]:
+        """All pages of a list. Raises UnreachableError (kind `incomplete`) where one can't be had."""
+        answer, seen = first, {self.session.url(path)}
+        while True:
+            try:
+                yield parsed(answer.data)
+            except ValueError:
+                raise self._gap("it can't be read") from None
             link = re.search(r'<([^>]+)>\s*;\s*rel="?next"?', answer.headers.get("link", ""))
-            next_path = urljoin(self.session.url(next_path), link[1]) if link else None
-        raise self._gap("it has no end")
+            if not link:
+                return
+            path = self.session.url(link[1], self.session.url(path))
+            if path in seen or len(seen) > PAGES or not self.session.is_own(path):
+                raise self._gap("its pages lead nowhere")
+            seen.add(path)
+            answer = self._page(path, [200, 404])
+            if answer.status == 404:
+                raise self._gap("a page of it is gone")
 
-    def _page(self, data: bytes) -> dict[str, Any]:
-        try:
-            page = json.loads(data)
-            if isinstance(page, dict):
-                return page
-        except ValueError:
-            pass
-        raise self._gap("it can't be read")
+    def _items(self, page: Any, key: str, kind: type[T]) -> list[T]:
+        """The list on a page: null is none of them, and nothing else may stand there."""
+        items = page[key] or [] if isinstance(page, dict) and key in page else None
+        if not isinstance(items, list) or not all(isinstance(item, kind) for item in items):
+            raise self._gap("it can't be read")
+        return items
 
     def _gap(self, why: str) -> UnreachableError:
         return UnreachableError(f"the list of what is in {self.address} may have gaps: {why}", kind="incomplete")
 
 
-def _texts(value: Any) -> list[str]:
-    return [item for item in value or [] if isinstance(item, str)]
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("content-type", "").partition(";")[0].strip()

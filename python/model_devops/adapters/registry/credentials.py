@@ -6,13 +6,13 @@ works here. Nothing of what is found is ever printed.
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model_devops.adapters.documents import parsed
 from model_devops.errors import UsageError
 
 USER, PASSWORD = "MODEL_DEVOPS_REGISTRY_USER", "MODEL_DEVOPS_REGISTRY_PASSWORD"
@@ -91,7 +91,7 @@ def _key(host: str) -> str:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        config = json.loads(file.read_bytes())
+        config = parsed(file.read_bytes())
         if not isinstance(config, dict):
             raise TypeError
     except (OSError, ValueError, TypeError) as error:

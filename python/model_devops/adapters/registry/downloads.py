@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_devops.adapters.registry import problems
-from model_devops.adapters.registry.session import ATTEMPTS, Session, pause
+from model_devops.adapters.registry.session import ATTEMPTS, Answer, Session, pause
 from model_devops.errors import UnreachableError
 
 if TYPE_CHECKING:
@@ -24,11 +24,12 @@ class Download:
     """Of the blob: `/v2/NAME/blobs/DIGEST`."""
     scope: str
     position: int = 0
-    _answer: BaseHTTPResponse | None = None
+    _stream: BaseHTTPResponse | None = None
+    _ended: bool = False
     _failures: int = 0
 
     def __enter__(self) -> Download:
-        self._answer = self._open()
+        self._open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
@@ -36,17 +37,17 @@ class Download:
 
     def close(self) -> None:
         """Give the connection back, or close it where not all was read."""
-        if self._answer is not None:
-            self._answer.close()
-            self._answer.release_conn()
-            self._answer = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream.release_conn()
+            self._stream = None
 
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes. Raises UnreachableError once trying again didn't help."""
         found = b""
         while len(found) < size:
             try:
-                piece = self._stream().read(size - len(found))
+                piece = self._piece(size - len(found))
             except problems.transport() as error:
                 self._again(error)
                 continue
@@ -57,10 +58,10 @@ class Download:
             found = found + piece if found else piece
         return found
 
-    def _stream(self) -> BaseHTTPResponse:
-        if self._answer is None:
-            self._answer = self._open()
-        return self._answer
+    def _piece(self, size: int) -> bytes:
+        if self._stream is None and not self._ended:
+            self._open()
+        return self._stream.read(size) if self._stream else b""
 
     def _again(self, error: Exception) -> None:
         self.close()
@@ -69,22 +70,27 @@ class Download:
             raise problems.unreachable(self.session.host, error) from None
         self.session.pause(pause(self._failures))
 
-    def _open(self) -> BaseHTTPResponse:
+    def _open(self) -> None:
         headers = {"Range": f"bytes={self.position}-"} if self.position else {}
         answer = self.session.request(
             "GET", self.path, self.scope, expected=[200, 206, 416], headers=headers, stream=True
         )
-        if answer.status == 200 and self.position:
-            self._skip(answer)
-        if answer.status == 416:  # the connection broke after the last byte
-            answer.drain_conn()
-        return answer
+        self._stream, self._ended = answer.stream, answer.status == 416  # the connection broke after the last byte
+        if self.position and self._stream is not None:
+            try:
+                self._find_position(answer, self._stream)
+            except BaseException:
+                self.close()
+                raise
 
-    def _skip(self, answer: BaseHTTPResponse) -> None:
-        """A registry that knows no ranges sends all again."""
-        left = self.position
+    def _find_position(self, answer: Answer, stream: BaseHTTPResponse) -> None:
+        if answer.status == 206:
+            if not answer.headers.get("content-range", "").startswith(f"bytes {self.position}-"):
+                raise UnreachableError(f"{self.session.host} sends another part than asked", kind=problems.KIND)
+            return
+        left = self.position  # a registry that knows no ranges sends all again
         while left:
-            piece = answer.read(min(left, 1 << 20))
+            piece = stream.read(min(left, 1 << 20))
             if not piece:
                 raise UnreachableError(f"{self.session.host} sends less than before", kind=problems.KIND)
             left -= len(piece)

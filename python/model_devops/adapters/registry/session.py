@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 from model_devops import __version__
 from model_devops.adapters.registry import problems
+from model_devops.adapters.registry.address import is_plain
 from model_devops.adapters.registry.auth import Authority
 from model_devops.adapters.registry.credentials import Login, login_for
 from model_devops.errors import RefusedError, UnreachableError
@@ -33,13 +34,35 @@ Body = bytes | Callable[[], Iterable[bytes]] | None
 CONNECTIONS = 8
 CONNECT, READ = 10.0, 120.0
 """Seconds for reaching the host, and between two pieces of an answer (registries hash whole blobs before one)."""
+LONGEST_ANSWER = 300.0
+"""Seconds for the whole of a small answer, also where it comes byte by byte."""
+LARGEST_ANSWER = 16 << 20
+"""Bytes of an answer that is read whole."""
 AGAIN = {429, 500, 502, 503, 504}
 ATTEMPTS = 7
 FIRST = 4
 """Attempts to reach a host that never answered: an address that is wrong is not waited for as long as a restart."""
+SILENT = 3
+"""Attempts where an answer doesn't come in time: each takes long."""
 LONGEST_PAUSE = 60.0
 """Seconds; who asks us to wait longer is given up."""
 REDIRECTS = 5
+CERTIFICATES = Path("/etc/docker/certs.d")
+"""Where Docker keeps authorities, by host."""
+_REDIRECT = (301, 302, 303, 307, 308)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: read whole, but for a stream that was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    url: str
+    """Who answered in the end, after redirects."""
+    data: bytes = b""
+    stream: BaseHTTPResponse | None = None
+    """What is still to be read, to be closed by who asked for it."""
 
 
 @dataclass
@@ -57,7 +80,7 @@ class Session:
     authority: Authority = field(init=False)
 
     def __post_init__(self) -> None:
-        self.authority = Authority(self.host, self.plain, self.login)
+        self.authority = Authority(self.host, self.login)
 
     @property
     def base(self) -> str:
@@ -80,53 +103,60 @@ class Session:
         body: Body = None,
         stream: bool = False,
         attempts: int = ATTEMPTS,
-    ) -> BaseHTTPResponse:
-        """The answer with one of the expected statuses. `path`: below the host, or a whole address of it.
+        limit: int = LARGEST_ANSWER,
+    ) -> Answer:
+        """The answer with one of the expected statuses. `path`: below the host, or a whole address.
 
-        With `stream` its body is still to be read, and it must be closed. Raises UnreachableError, RefusedError.
+        With `stream` the body of a success is still to be read. Raises UnreachableError, RefusedError.
         """
         url = self.url(path)
+
+        def send() -> Answer:
+            return self._logged_in(method, url, scope, dict(headers or {}), body, stream, limit)
+
+        answer = self._again(send, attempts, set(expected))
+        if answer.status not in set(expected):
+            raise problems.refused(self.host, answer, self.authority)
+        return answer
+
+    def _again(self, send: Callable[[], Answer], attempts: int, fine: set[int]) -> Answer:
+        """Send until it is answered with anything but a status of `AGAIN` that isn't fine, or patience ends."""
         for attempt in range(attempts):
+            last = attempt == attempts - 1
             try:
-                answer = self._logged_in(method, url, scope, dict(headers or {}), body, stream)
+                answer = send()
             except problems.transport() as error:
-                patience = attempts if self.answered else min(attempts, FIRST)
-                if attempt >= patience - 1 or not problems.temporary(error):
+                if last or attempt + 1 >= self._patience(error):
                     raise problems.unreachable(self.host, error) from None
                 self.pause(pause(attempt))
                 continue
-            if answer.status in set(expected):
+            wait = None if answer.status in fine else self.wait(answer, attempt)
+            if last or wait is None:
                 return answer
-            wait = self._wait(answer, attempt)
-            if attempt == attempts - 1 or wait is None:
-                raise problems.refused(self.host, answer, self.authority)
-            answer.release_conn()
             self.pause(wait)
         raise AssertionError("unreachable")
 
-    def document(self, path: str, scope: str, headers: Mapping[str, str], limit: int) -> tuple[BaseHTTPResponse, bytes]:
-        """What lies at a path (200 or 404), up to `limit` bytes. Raises RefusedError for more."""
-        for attempt in range(ATTEMPTS):
-            with self.request("GET", path, scope, expected=[200, 404], headers=headers, stream=True) as answer:
-                try:
-                    data = answer.read(limit + 1)
-                except problems.transport() as error:
-                    if attempt == ATTEMPTS - 1:
-                        raise problems.unreachable(self.host, error) from None
-                    self.pause(pause(attempt))
-                    continue
-            if len(data) > limit:
-                raise RefusedError(f"{self.host} sends a document of more than {limit} bytes", kind="too-large")
-            return answer, data
-        raise AssertionError("unreachable")
+    def _patience(self, error: Exception) -> int:
+        """Attempts after which an error of this kind is final."""
+        if not problems.temporary(error):
+            return 1
+        if not self.answered:
+            return FIRST
+        return SILENT if problems.silent(error) else ATTEMPTS
 
-    def url(self, path: str) -> str:
+    def url(self, path: str, base: str = "") -> str:
         """The whole address. Registries behind a proxy may think that they are spoken to without TLS."""
-        parts = urlsplit(urljoin(self.base, path))
-        own = urlsplit(self.base)
+        try:
+            parts, own = urlsplit(urljoin(base or self.base, path)), urlsplit(self.base)
+        except ValueError:
+            raise self._lost("to an address that is none") from None
         return (parts._replace(scheme=own.scheme) if parts.netloc == own.netloc else parts).geturl()
 
-    def _wait(self, answer: BaseHTTPResponse, attempt: int) -> float | None:
+    def is_own(self, url: str) -> bool:
+        """Whether an address is the registry's own, so that it may be told who we are."""
+        return _origin(url) == _origin(self.base)
+
+    def wait(self, answer: Answer, attempt: int) -> float | None:
         """Seconds until another attempt; None where none helps."""
         if answer.status not in AGAIN:
             return None
@@ -136,40 +166,42 @@ class Session:
         return asked + random.uniform(0, 0.5) if asked <= LONGEST_PAUSE else None
 
     def _logged_in(
-        self, method: str, url: str, scope: str, headers: dict[str, str], body: Body, stream: bool
-    ) -> BaseHTTPResponse:
-        """One attempt; a challenge is met once."""
-        own = urlsplit(url)[:2] == urlsplit(self.base)[:2]
-        known = self.authority.headers(scope) if own else {}
-        answer = self._redirected(method, url, headers | known, body, stream)
-        if answer.status != 401 or "www-authenticate" not in answer.headers or not own:
+        self, method: str, url: str, scope: str, headers: dict[str, str], body: Body, stream: bool, limit: int
+    ) -> Answer:
+        """One attempt; a challenge of the registry itself is met once."""
+        known = self.authority.headers(scope) if self.is_own(url) else {}
+        answer = self._redirected(method, url, headers | known, body, stream, limit)
+        if answer.status != 401 or "www-authenticate" not in answer.headers or not self.is_own(answer.url):
             return answer
-        answer.drain_conn()
         challenge = answer.headers["www-authenticate"]
         self.authority.answer(challenge, scope, known.get("Authorization"), self._ask)
-        return self._redirected(method, url, headers | self.authority.headers(scope), body, stream)
+        return self._redirected(method, url, headers | self.authority.headers(scope), body, stream, limit)
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> BaseHTTPResponse:
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """A question to a token server, which may be another host."""
-        return self._redirected(method, url, dict(headers), body, False)
+        return self._again(
+            lambda: self._redirected(method, url, dict(headers), body, False, LARGEST_ANSWER), ATTEMPTS, set()
+        )
 
-    def _redirected(self, method: str, url: str, headers: dict[str, str], body: Body, stream: bool) -> BaseHTTPResponse:
+    def _redirected(
+        self, method: str, url: str, headers: dict[str, str], body: Body, stream: bool, limit: int
+    ) -> Answer:
         """Follow what a registry does to reads of blobs; another host never gets our login."""
         for _ in range(REDIRECTS):
-            answer = self._once(method, url, headers, body, stream)
+            answer = self._once(method, url, headers, body, stream, limit)
             target = answer.headers.get("location")
-            if answer.status not in (301, 302, 303, 307, 308) or target is None or method not in ("GET", "HEAD"):
+            if answer.status not in _REDIRECT or target is None or method not in ("GET", "HEAD"):
                 return answer
-            answer.drain_conn()
-            there = urljoin(url, target)
-            if urlsplit(there)[:2] != urlsplit(url)[:2]:
+            there = self.url(target, url)
+            if _origin(there) != _origin(url):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
-            if urlsplit(there).scheme != "https" and not self.plain:
-                raise UnreachableError(f"{self.host} sends us to an address without TLS", kind="registry")
             url = there
-        raise UnreachableError(f"{self.host} sends us from address to address", kind="registry")
+        raise self._lost("from address to address")
 
-    def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body, stream: bool) -> BaseHTTPResponse:
+    def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body, stream: bool, limit: int) -> Answer:
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_plain(parts.netloc)):
+            raise self._lost("to an address without TLS")
         self.count += 1
         sent: Any = body() if callable(body) else body
         answer = self._pool.request(
@@ -179,11 +211,40 @@ class Session:
             headers={"User-Agent": f"model-devops/{__version__}", **headers},
             redirect=False,
             retries=False,
-            preload_content=not stream,
+            preload_content=False,
             decode_content=False,
         )
         self.answered = True
-        return answer
+        if stream and answer.status < 300:
+            return Answer(answer.status, answer.headers, url, stream=answer)
+        return Answer(answer.status, answer.headers, url, self._whole(answer, limit))
+
+    def _whole(self, answer: BaseHTTPResponse, limit: int) -> bytes:
+        """The body, of which only the beginning matters where something went wrong."""
+        data, end = bytearray(), time.monotonic() + LONGEST_ANSWER
+        try:
+            while len(data) <= limit and (piece := answer.read(min(1 << 20, limit + 1 - len(data)))):
+                data += piece
+                if time.monotonic() > end:
+                    raise TimeoutError
+        finally:
+            answer.close()
+            answer.release_conn()
+        if len(data) > limit and answer.status < 300:
+            raise RefusedError(f"{self.host} sends a document of more than {limit} bytes", kind="too-large")
+        return bytes(data)
+
+    def _lost(self, where: str) -> UnreachableError:
+        return UnreachableError(f"{self.host} sends us {where}", kind=problems.KIND)
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "", url, None
 
 
 def pause(attempt: int) -> float:
@@ -219,7 +280,7 @@ def _trust(host: str) -> ssl.SSLContext:
     """The machine's authorities (SSL_CERT_FILE, SSL_CERT_DIR), and those that Docker keeps for this registry."""
     context = ssl.create_default_context()
     bundle = os.environ.get("REQUESTS_CA_BUNDLE")
-    folder = Path("/etc/docker/certs.d") / host
+    folder = CERTIFICATES / host
     for file in [*([Path(bundle)] if bundle else []), *(sorted(folder.glob("*.crt")) if folder.is_dir() else [])]:
         try:
             context.load_verify_locations(file if file.is_file() else None, file if file.is_dir() else None)

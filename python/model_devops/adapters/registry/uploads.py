@@ -6,23 +6,26 @@ One PATCH carries a blob as Docker sends it, which all registries take, up to PI
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from model_devops import faults
 from model_devops.adapters.registry import problems
-from model_devops.adapters.registry.session import AGAIN, ATTEMPTS, Session, pause
+from model_devops.adapters.registry.session import AGAIN, ATTEMPTS, Answer, Session, pause
 from model_devops.errors import RefusedError, UnreachableError
-
-if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
 
 CHUNK = 1 << 20
 PIECE = 8 << 30
+ANEW = 3
+"""Times that a blob is begun whose upload a registry forgets at the very end."""
+_STANDS, _LOST = {200, 202, 204}, {400, 404, 405, 416}
+"""Answers to where an upload stands."""
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -52,31 +55,38 @@ class Upload:
     """Called with the digest before the bytes get their name."""
     hashed: int = 0
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
+    lost: bool = False
+    """Whether what is to be sent can't be read."""
 
     def run(self) -> str:
         """Send everything and have it named; returns `sha256:…` of the bytes that were read."""
-        location = self._begin()
-        offset, failures = 0, 0
+        for _ in range(ANEW):
+            location = self._send()
+            digest = "sha256:" + self.sha256.hexdigest()
+            self.check(digest)
+            faults.point("registry.before-blob-name")
+            if finish(self.session, self.path, location, self.scope, digest):
+                return digest
+        raise forgotten(self.session)
+
+    def _send(self) -> str:
+        """Have the registry take all bytes; returns where they get their name."""
+        location = begin(self.session, self.path, self.scope)
+        offset, failures, farthest = 0, 0, 0
         while offset < self.size:
             try:
-                location, offset = self._patch(location, offset), min(self.size, offset + PIECE)
-                failures = 0
+                location, offset = self._patch(location, offset, failures), min(self.size, offset + PIECE)
             except _Broken as broken:
                 failures += 1
                 if failures >= ATTEMPTS:
                     raise broken.error from None
-                self.session.pause(broken.wait if broken.wait is not None else pause(failures))
+                self.session.pause(pause(failures) if broken.wait is None else broken.wait)
                 location, offset = self._resume(location)
-        digest = "sha256:" + self.sha256.hexdigest()
-        self.check(digest)
-        faults.point("registry.before-blob-name")
-        finish(self.session, location, self.scope, digest)
-        return digest
+            if offset > farthest:  # what gets on, however slowly, is not given up
+                farthest, failures = offset, 0
+        return location
 
-    def _begin(self) -> str:
-        return begin(self.session, self.path, self.scope)
-
-    def _patch(self, location: str, offset: int) -> str:
+    def _patch(self, location: str, offset: int, failures: int) -> str:
         size = min(PIECE, self.size - offset)
         headers = {**OCTETS, "Content-Length": str(size)}
         if offset or size < self.size:
@@ -86,28 +96,48 @@ class Upload:
                 "PATCH",
                 location,
                 self.scope,
-                expected=[202, *AGAIN],
+                expected=[202, 404, 416, *AGAIN],
                 headers=headers,
                 body=lambda: self._bytes(offset, size),
                 attempts=1,
             )
         except UnreachableError as error:
+            if self.lost:
+                raise
             raise _Broken(error) from None
-        if answer.status != 202:
-            refused = problems.refused(self.session.host, answer, self.session.authority)
-            raise _Broken(refused, problems.retry_after(answer))
-        return location_of(answer, self.session)
+        if answer.status == 202:
+            return location_of(answer, self.session)
+        refused = problems.refused(self.session.host, answer, self.session.authority)
+        wait = self.session.wait(answer, failures)
+        if wait is None and answer.status in AGAIN:  # it asks for more patience than we have
+            raise refused
+        raise _Broken(refused, wait)
 
     def _bytes(self, offset: int, size: int) -> Iterator[bytes]:
         left = size
-        with self.open(offset) as stream:
-            while left and (piece := stream.read(min(CHUNK, left))):
+        with self._source(offset) as read:
+            while left and (piece := read(min(CHUNK, left))):
                 self._hash(offset + size - left, piece)
                 left -= len(piece)
                 yield piece
                 faults.point("registry.mid-blob")
         if left:
             raise RefusedError("what is sent became shorter while it was read", kind="changed")
+
+    @contextlib.contextmanager
+    def _source(self, offset: int) -> Iterator[Callable[[int], bytes | None]]:
+        """What reads from there. Where that can't be, it isn't the registry's fault that the stream ends."""
+        self.lost = True
+        with self.open(offset) as stream:
+
+            def read(size: int) -> bytes | None:
+                self.lost = True
+                piece = stream.read(size)
+                self.lost = False
+                return piece
+
+            self.lost = False
+            yield read
 
     def _hash(self, position: int, piece: bytes) -> None:
         """Take what wasn't hashed before."""
@@ -117,14 +147,12 @@ class Upload:
         self.told(len(new))
 
     def _resume(self, location: str) -> tuple[str, int]:
-        """Where the registry stands; an upload that it has forgotten begins anew."""
-        answer = self.session.request("GET", location, self.scope, expected=[204, 202, 200, 404, 416])
-        if answer.status in (404, 416):
-            return self._begin(), 0
+        """Where the registry stands; an upload that it has forgotten, or can't be asked about, begins anew."""
+        answer = self.session.request("GET", location, self.scope, expected=_STANDS | _LOST)
         ends = answer.headers.get("range", "").rpartition("-")[2]
-        there = int(ends) + 1 if ends.isdigit() else 0
-        if there > self.hashed or (there == 1 and self.hashed == 0):
-            there = 0  # "0-0" is also said of an upload without any bytes
+        there = int(ends) + 1 if re.fullmatch("[0-9]{1,18}", ends) else 0
+        if answer.status in _LOST or there > self.hashed or there < 2:
+            return begin(self.session, self.path, self.scope), 0  # "0-0" is also said of an upload without any bytes
         return location_of(answer, self.session, location), there
 
 
@@ -144,13 +172,26 @@ def begin(session: Session, path: str, scope: str) -> str:
     return location_of(answer, session)
 
 
-def finish(session: Session, location: str, scope: str, digest: str, data: bytes = b"") -> None:
-    """Name what was sent, with the last bytes; the registry compares the digest."""
+def finish(session: Session, path: str, location: str, scope: str, digest: str, data: bytes = b"") -> bool:
+    """Name what was sent, with the last bytes; the registry compares the digest.
+
+    Returns False where it has forgotten the upload: not where only its answer to an earlier attempt was lost.
+    """
     headers = {**OCTETS, "Content-Length": str(len(data))}
-    session.request("PUT", _with_digest(location, digest), scope, expected=[201, 204], headers=headers, body=data)
+    answer = session.request(
+        "PUT", _with_digest(location, digest), scope, expected=[201, 204, 404], headers=headers, body=data
+    )
+    if answer.status != 404:
+        return True
+    return session.request("HEAD", f"/v2/{path}/blobs/{digest}", scope, expected=[200, 404]).status == 200
 
 
-def location_of(answer: BaseHTTPResponse, session: Session, known: str | None = None) -> str:
+def forgotten(session: Session) -> UnreachableError:
+    """The error for a registry that forgets what it was sent."""
+    return UnreachableError(f"{session.host} forgets uploads before they are ended", kind=problems.KIND)
+
+
+def location_of(answer: Answer, session: Session, known: str | None = None) -> str:
     """Where an upload goes on: a registry may say another place each time."""
     location = answer.headers.get("location") or known
     if location is None:

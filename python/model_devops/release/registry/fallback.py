@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from typing import Any
 
+from model_devops.adapters.documents import parsed
 from model_devops.adapters.registry.client import INDEX, MANIFEST, Client, Manifest
 from model_devops.release import statements
 from model_devops.release.packing import Descriptor, digest_of
@@ -23,13 +23,15 @@ def tag(release: str) -> str:
     return release.replace(":", "-", 1)
 
 
-def entries(index: Manifest | None) -> list[Descriptor]:
-    """The descriptors of an index; none for anything else."""
-    try:
-        found = json.loads(index.data)["manifests"] if index else []
-        return [entry for entry in found or [] if isinstance(entry["digest"], str)]
-    except (ValueError, KeyError, TypeError):
+def entries(index: Manifest) -> list[Descriptor]:
+    """The descriptors of an index; none for anything else that has its tag. Raises ValueError for a garbled one."""
+    if index.media_type != INDEX:
         return []
+    document = parsed(index.data)
+    found = document.get("manifests") if isinstance(document, dict) else None
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise ValueError("not an index")
+    return found
 
 
 def may_be_statement(entry: Descriptor) -> bool:
@@ -43,13 +45,13 @@ def add(client: Client, manifest: bytes) -> None:
     name, own = tag(document["subject"]["digest"]), _descriptor(document, manifest)
     for round_ in range(ROUNDS):
         there = client.manifest(name)
-        listed = entries(there)
-        if any(entry["digest"] == own["digest"] for entry in listed):
-            return
         if there is not None and there.media_type != INDEX:
             return  # somebody else's: not ours to replace
+        listed = entries(there) if there else []
+        if any(entry.get("digest") == own["digest"] for entry in listed):
+            return
         if round_:
-            time.sleep(random.uniform(0, 0.05 * 2**round_))
+            client.session.pause(random.uniform(0, 0.05 * 2**round_))
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*listed, own]}
         client.put_manifest(name, json.dumps(index, separators=(",", ":")).encode(), INDEX)
 

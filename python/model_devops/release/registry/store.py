@@ -7,7 +7,6 @@ fallback index is kept for other clients where the registry lists no referrers, 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -20,7 +19,7 @@ from model_devops.errors import RefusedError, UnreachableError
 from model_devops.release import statements
 from model_devops.release.blobs import gone
 from model_devops.release.oci import OciStore, version_tags
-from model_devops.release.packing import MANIFEST, digest_of
+from model_devops.release.packing import MANIFEST, Descriptor, digest_of, is_digest
 from model_devops.release.registry import fallback
 from model_devops.release.registry.blobs import RegistryBlobs
 from model_devops.release.repository import Listing
@@ -119,7 +118,7 @@ class RegistryListing:
             for pause in SOON:
                 if found or tag not in self._tags:
                     break
-                time.sleep(pause)
+                self._client.session.pause(pause)
                 found = self._repository.fetch(tag)
             self._digests[tag] = found.digest if found else None
         return self._digests[tag]
@@ -144,8 +143,17 @@ class RegistryListing:
         listed = self._client.referrers(release) or []
         tag = fallback.tag(release)
         if tag in self._tags:
-            listed = [*listed, *fallback.entries(self._repository.fetch(tag))]
-        return [entry["digest"] for entry in listed if fallback.may_be_statement(entry)]
+            listed = [*listed, *self._indexed(tag)]
+        digests = [entry.get("digest") for entry in listed if fallback.may_be_statement(entry)]
+        return [digest for digest in digests if isinstance(digest, str) and is_digest(digest)]
+
+    def _indexed(self, tag: str) -> list[Descriptor]:
+        """What the index of other clients names. Raises UnreachableError for one that is there and can't be read."""
+        digest = self.digest(tag)
+        if digest is not None:
+            with contextlib.suppress(ValueError):
+                return fallback.entries(self._repository.known[digest])
+        raise UnreachableError(f"{tag} in {self._client.address} can't be read", kind="incomplete")
 
     def put(self, manifest: bytes, artifact_type: str, tag: str) -> None:
         """A statement is told to other clients too, where the registry doesn't do so."""
@@ -158,6 +166,6 @@ class RegistryListing:
         if tag not in self._tags:
             self._tags.append(tag)
         if artifact_type == statements.IN_TOTO and not subject_is_listed:
-            with contextlib.suppress(UnreachableError, RefusedError):  # it is for others only
+            with contextlib.suppress(UnreachableError, RefusedError, ValueError):  # it is for others only
                 fallback.add(self._client, manifest)
                 faults.point("registry.after-fallback")
