@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +75,13 @@ class Project:
         except (UnreachableError, RefusedError, UsageError) as error:
             notices.warn(f"{error.message}: numbers mean what this clone's tags said last")
             return known_tags(self.git, self.model.name)
+
+
+def with_store(project: Project, store: OciStore) -> Project:
+    """The same project, its releases looked for in this store."""
+    found = replace(project)
+    found.__dict__["store"] = store  # as the cached property keeps it
+    return found
 
 
 def open_project(file: Path, *, store: str | None = None) -> Project:

@@ -27,10 +27,12 @@ def command(environment: str, file: Path, store: str | None) -> Result:
 
     from model_devops.deploy.history import history
     from model_devops.deploy.open import open_known
+    from model_devops.deploy.stores import as_kept
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
-    found = history(project.store, environment, open_known(project, environment).revisions())
+    target = open_known(project, environment)
+    found = history(as_kept(project, target).store, environment, target.revisions())
     output.table([_cells(row) for row in found.rows], HEADERS)
     often = found.cadence
     if often.median is not None:

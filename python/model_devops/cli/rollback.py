@@ -32,6 +32,7 @@ def command(
     from model_devops.deploy.open import open_known
     from model_devops.deploy.rollback import Rollback, meant_here
     from model_devops.deploy.rollout import open_rollout
+    from model_devops.deploy.stores import as_kept
     from model_devops.deploy.summary import outcome_fields, told
     from model_devops.project import open_project
     from model_devops.release.lookup import find_release
@@ -39,6 +40,7 @@ def command(
     project = open_project(file, store=store)
     with Together() as ask:
         target = ask(lambda: open_known(project, environment))
+        project = as_kept(project, target) if target else project
         named = ask(lambda: meant_here(project.store, target, environment, to)) if target and to is not None else to
         wanted = ask(lambda: find_release(project.store, project.model.name, named)) if named else None
     if dry_run:
@@ -62,9 +64,10 @@ def _verified(project: Project) -> list[str]:
     """What a job offers to roll back to next time, of all environments."""
     from model_devops.deploy.open import open_target
     from model_devops.deploy.rollback import returnable
+    from model_devops.deploy.stores import as_kept
 
     targets = {name: open_target(project.model.name, name) for name in project.model.environments}
-    return returnable(project.store, targets)
+    return returnable({name: (as_kept(project, target).store, target) for name, target in targets.items()})
 
 
 def _outlook(project: Project, target: Target, environment: str, to: Stored | None) -> Result:

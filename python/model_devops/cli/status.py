@@ -26,11 +26,13 @@ def command(environment: str | None, file: Path, store: str | None, check: bool)
     """Status."""
     from model_devops.deploy.open import open_known
     from model_devops.deploy.status import status
+    from model_devops.deploy.stores import as_kept
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
     names = [environment] if environment else list(project.model.environments)
-    found = [status(project.store, name, open_known(project, name)) for name in names]
+    targets = {name: open_known(project, name) for name in names}
+    found = [status(as_kept(project, target).store, name, target) for name, target in targets.items()]
     output.table([_row(item) for item in found], ["environment", "runs", "revision", "state", "detail"])
     for item in found:
         for remark in item.remarks:

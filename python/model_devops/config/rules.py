@@ -191,22 +191,25 @@ def _durations(document: dict[str, Any], places: Places) -> Iterator[Problem]:
             yield places.problem(error.message, *keys, key)
 
 
-def _store(store: str, places: Places) -> Iterator[Problem]:
+def _store(store: str, places: Places, *keys: str) -> Iterator[Problem]:
     """A folder, or the address of a registry (S1)."""
     if store.startswith(SCHEME):
         try:
             parse(store)
         except UsageError as error:
-            yield places.problem(error.message, "store", hint=error.hint)
+            yield places.problem(error.message, *keys, hint=error.hint)
     elif not store.strip() or "://" in store:
         hint = "leave it out for the user's data folder (S1)"
-        yield places.problem("a store is a folder, or oci://HOST/PATH in a registry", "store", hint=hint)
+        yield places.problem("a store is a folder, or oci://HOST/PATH in a registry", *keys, hint=hint)
 
 
 def _settings(document: dict[str, Any], places: Places) -> Iterator[Problem]:
     store, branch = document.get("store"), document.get("release_branch")
     if store is not None:
-        yield from _store(store, places)
+        yield from _store(store, places, "store")
+    for environment, block in _blocks(document).items():
+        if block.get("store") is not None:
+            yield from _store(block["store"], places, "environments", environment, "store")
     if branch is not None and not _branch_name(branch):
         hint = f"write {branch.removeprefix('refs/heads/')}" if branch.startswith("refs/heads/") else None
         yield places.problem("is no name of a branch", "release_branch", hint=hint)

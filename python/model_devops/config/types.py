@@ -153,6 +153,10 @@ class Environment(Base, frozen=True):
         Meta(description="Policy: `tested`, `deployed:ENVIRONMENT`."),
     ] = field(default_factory=list)
     approval: Annotated[bool | Approval, Meta(description="Policy: who must have approved the release.")] = False
+    store: Annotated[
+        str | None,
+        Meta(description="Policy: a store of its own; a release is promoted to it, and runs from there."),
+    ] = None
     proof: Annotated[list[Level], Meta(description="Policy: the levels of proof that must hold (D10).")] = field(
         default_factory=lambda: ["measured"]
     )

@@ -10,10 +10,12 @@ import msgspec
 from model_devops.building.recipe import serve_block
 from model_devops.config.types import Environment
 from model_devops.deploy.open import open_target
+from model_devops.deploy.stores import store_of
 from model_devops.deploy.target import Target
 from model_devops.deploy.wish import Ground, Intent
 from model_devops.errors import RefusedError
-from model_devops.project import Project
+from model_devops.project import Project, with_store
+from model_devops.release.paired import PairedStore
 from model_devops.release.store import Store, Stored
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Deploy:
             msgspec.to_builtins(policy.environment),
             policy.environment,
             note=policy.note,
+            store=store_of(self.project, policy.environment, strict=True),
             policy_read=policy,
         )
 
@@ -69,7 +72,7 @@ class Deploy:
 
         name = self.project.model.name
         return conditions(
-            self.project,
+            with_store(self.project, ground.store or self.project.store),
             ground.policy_read,
             self.release,
             target=target,
@@ -84,11 +87,13 @@ class Deploy:
         refused = refusal(found, self.release, self.environment)
         if refused is not None:
             raise refused
+        if isinstance(ground.store, PairedStore):
+            ground.store.promote(self.release)
         return self.intent(ground, list(dict.fromkeys(digest for one in found for digest in one.evidence)))
 
     def intent(self, ground: Ground, decided_on: list[str]) -> Intent:
         """What would be applied if every condition held."""
-        wanted = settings(self.project.store, self.release, ground.block)
+        wanted = settings(ground.store or self.project.store, self.release, ground.block)
         return Intent("deploy", self.release, wanted, self.reason, decided_on=decided_on)
 
 

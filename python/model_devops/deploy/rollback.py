@@ -138,13 +138,13 @@ def outlook(store: Store, target: Target, environment: str, to: Stored | None) -
         raise
 
 
-def returnable(store: Store, targets: Mapping[str, Target]) -> list[str]:
+def returnable(places: Mapping[str, tuple[Store, Target]]) -> list[str]:
     """What these environments could go back to, as `ENVIRONMENT VERSION`: a job has one list for all of them.
 
     By environment, its highest version first. Who can't be asked is left out.
     """
     found: list[str] = []
-    for environment, target in targets.items():
+    for environment, (store, target) in places.items():
         with contextlib.suppress(ModelDevopsError, OSError):
             fit = {item.revision.version for item in candidates(store, target) if item.objection is None}
             versions = sorted((version for version in fit if version), key=order, reverse=True)

@@ -26,6 +26,7 @@ from model_devops.deploy.recovery import recover
 from model_devops.deploy.reports import published
 from model_devops.deploy.restoring import title, undo, words
 from model_devops.deploy.revision import FAILED, INTERRUPTED, PENDING, VERIFIED, Place, Revision
+from model_devops.deploy.stores import as_kept
 from model_devops.deploy.target import Target
 from model_devops.deploy.wish import Ground, Intent, Outcome, Wish
 from model_devops.errors import InterruptedBySignal, RefusedError, RestoredError
@@ -59,6 +60,7 @@ class Rollout:
         """Do what is asked. Raises BusyError, RefusedError, RestoredError, BrokenError, InterruptedBySignal."""
         with self.target.lock(self.actor.holder):
             ground = wish.ground(self.target)
+            self.store = ground.store or self.store
             if ground.note:
                 self.notes.append(ground.note)
             self._remember(ground)
@@ -236,4 +238,5 @@ class Rollout:
 
 def open_rollout(project: Project, environment: str, target: Target, say: Callable[[str], None]) -> Rollout:
     """A run of this program that may change what runs there."""
-    return Rollout(target, environment, project.store, acting(project.build, project.commit), say, project.folder)
+    store = as_kept(project, target).store
+    return Rollout(target, environment, store, acting(project.build, project.commit), say, project.folder)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from model_devops.config.types import Environment
 from model_devops.deploy.revision import Revision, Source
 from model_devops.deploy.target import Target
+from model_devops.release.oci import OciStore
 from model_devops.release.store import Stored
 
 
@@ -21,6 +22,8 @@ class Ground:
     block: Environment
     """The block to use."""
     note: str | None = None
+    store: OciStore | None = None
+    """Where the releases come from; None: the project's."""
     policy_read: Any = None
     """What `decide` needs of the policy beyond that."""
 

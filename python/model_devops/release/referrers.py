@@ -40,7 +40,7 @@ class Referrers:
         items = [item for item in self._repository.each(self._evidence, digests) if item is not None]
         if not listing.ordered:
             items.sort(key=lambda item: item.body.time)
-        return _in_order({item.digest: item for item in items if release in (None, item.release)})
+        return in_order({item.digest: item for item in items if release in (None, item.release)})
 
     def _evidence(self, digest: str) -> Evidence | None:
         """The statement, or None where it is none of ours or can't be understood."""
@@ -133,7 +133,7 @@ def _incomplete(where: str, what: str) -> UnreachableError:
     )
 
 
-def _in_order(found: dict[str, Evidence]) -> list[Evidence]:
+def in_order(found: dict[str, Evidence]) -> list[Evidence]:
     """The order of the listing, but each after what it names: other tools write an index in any order."""
     ordered: dict[str, Evidence] = {}
     for item in found.values():

@@ -69,6 +69,15 @@ def copy_release(source: OciStore, target: OciStore, release: Stored) -> list[st
     return list(new)
 
 
+def copy_evidence(source: OciStore, target: OciStore, release: Stored) -> None:
+    """Copy what was said of a release that both have, where `target` lacks it."""
+    there = set(target.repository.listing().tags())
+    found = {statements.tag(release.digest, item.digest): item.digest for item in source.evidence(release.digest)}
+    new = {tag: digest for tag, digest in found.items() if tag not in there}
+    if new and target.find(release.digest) is not None:
+        copy(source, target, new)
+
+
 def join(into: OciStore, old: OciStore) -> list[str]:
     """Take all that another store holds of the same model; returns the tags that are new.
 
