@@ -10,6 +10,8 @@ import click
 from model_devops.cli import output
 from model_devops.cli.groups import Group
 from model_devops.cli.options import as_option, file_option, required_reason_option, store_option
+from model_devops.cli.release_copy import copy
+from model_devops.cli.release_prune import prune
 from model_devops.cli.seam import Result
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from model_devops.release.store import Stored
 
 
-@click.group(cls=Group, help="Show, list, verify, export and revoke releases.")
+@click.group(cls=Group, help="Show, list, verify, copy, revoke and prune releases.")
 def command() -> None:
     """Group of the sub-verbs."""
 
@@ -232,3 +234,7 @@ def withdraw(file: Path, store: str | None, reason: str, as_: str | None, statem
     ended, item = withdraw_statement(project.store, statement, person, reason, project.build.url)
     output.say(f"withdrawn: {ended.kind} {ended.digest[:19]} of {ended.release[:19]}: {reason}")
     return Result(f"{ended.kind} withdrawn: {reason}", withdrawn=ended.digest, statement=item.digest)
+
+
+command.add_command(copy)
+command.add_command(prune)

@@ -14,6 +14,7 @@ import hashlib
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from model_devops import faults
-from model_devops.adapters.files import TEMPORARY, sweep, sync_folder
+from model_devops.adapters.files import LEFTOVER_AGE, TEMPORARY, sweep, sync_folder
 from model_devops.errors import RefusedError, UnreachableError, UsageError
 from model_devops.progress import Advance
 
@@ -186,7 +187,7 @@ class Blobs:
 
         Raises RefusedError (kind `changed`) where the file changes while it is read or isn't what is known.
         """
-        if known is not None and self.has("sha256:" + known[0], known[1]):
+        if known is not None and self._again("sha256:" + known[0], known[1]):
             meter.add(known[1])
             return known
         with open_source(source) as stream:
@@ -209,7 +210,7 @@ class Blobs:
 
     def take(self, other: BlobStore, digest: str, size: int, meter: Meter) -> None:
         """Copy a blob from another folder, hashed on the way. Raises RefusedError as `read` does."""
-        if self.has(digest, size):
+        if self._again(digest, size):
             meter.add(size)
             return
         with other.open(digest) as stream, self.writer(size) as writer:
@@ -241,6 +242,23 @@ class Blobs:
         """Make the names of all blobs written so far survive a power loss."""
         with writing(self.folder):
             sync_folder(self.folder)
+
+    def collect(self, named: set[str]) -> None:
+        """Remove blobs that nothing names. Who calls holds the index's lock; young ones may be of a build under way."""
+        old = time.time() - LEFTOVER_AGE
+        for entry in os.scandir(self.folder):
+            if len(entry.name) == 64 and f"sha256:{entry.name}" not in named:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_mtime < old:
+                        os.unlink(entry.path)
+
+    def _again(self, digest: str, size: int) -> bool:
+        """Whether a blob is here to be named once more; from now on it is young again (see `collect`)."""
+        if not self.has(digest, size):
+            return False
+        with contextlib.suppress(OSError):  # another user's store: it is collected by nobody but its owner
+            os.utime(self.path(digest))
+        return True
 
     def sweep(self) -> None:
         """Remove temporary files that a killed process left here or in the layout's folder."""

@@ -6,12 +6,14 @@ Blobs are added without a lock, since their name is their content; index.json ch
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from model_devops.adapters.files import sync_folder, write_atomic
+from model_devops.errors import RefusedError
 from model_devops.release import index as indexes
 from model_devops.release import statements
 from model_devops.release.blobs import Blobs, writing
@@ -78,6 +80,40 @@ class LayoutRepository:
         """index.json, under its lock."""
         with indexes.changing(self.folder) as index:
             yield LayoutListing(index, self.blobs)
+
+    def remove(self, digests: Sequence[str]) -> None:
+        """Entries one by one, then the blobs that no manifest names. Young ones may be of a build under way."""
+        gone = set(digests)
+        with indexes.changing(self.folder) as index:
+            index.entries = [entry for entry in index.entries if entry["digest"] not in gone]
+            index.changed = True
+        with indexes.changing(self.folder) as index:
+            self.blobs.collect(self._named(index))
+
+    def _named(self, index: Index) -> set[str]:
+        """Digests of all blobs that the index reaches."""
+        named: set[str] = set()
+        ahead = [str(entry["digest"]) for entry in index.entries]
+        while ahead:
+            digest = ahead.pop()
+            if digest not in named:
+                document = self._document(digest)
+                leaves = [*document.get("layers", []), document.get("config", {})]
+                named |= {digest, *(leaf["digest"] for leaf in leaves if "digest" in leaf)}
+                ahead += [item["digest"] for item in document.get("manifests", [])]
+        return named
+
+    def _document(self, digest: str) -> dict[str, Any]:
+        """A manifest or index. One that can't be read might name anything: then nothing is removed."""
+        try:
+            document: dict[str, Any] = json.loads(self.blobs.read(digest))
+            return document
+        except (ValueError, RefusedError) as error:
+            raise RefusedError(
+                f"{self.folder} is damaged, so it isn't known which bytes it needs: {error}",
+                kind="damaged",
+                hint="`model-devops release verify` lists all damage",
+            ) from error
 
     def each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """One after the other: the disk answers at once."""

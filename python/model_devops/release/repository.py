@@ -109,5 +109,11 @@ class Repository(Protocol):
     def changing(self) -> AbstractContextManager[Listing]:
         """What is here, to be changed; where there can be a lock, it is held."""
 
+    def remove(self, digests: Sequence[str]) -> None:
+        """Remove manifests with all their tags, in this order, and the bytes that nothing names any more.
+
+        Raises RefusedError (kind `not-removable`) where this repository lets nobody remove anything.
+        """
+
     def each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """`function` of every item, in order; at once where waiting for answers takes the time."""

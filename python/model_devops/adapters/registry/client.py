@@ -72,6 +72,10 @@ class Client:
     def _push(self) -> str:
         return f"repository:{self.address.path}:pull,push"
 
+    @property
+    def _delete(self) -> str:
+        return f"repository:{self.address.path}:pull,push,delete"
+
     def blob_size(self, digest: str) -> int | None:
         """The size of a blob, or None where it isn't there."""
         answer = self.session.request("HEAD", f"{self._name}/blobs/{digest}", self._pull, expected=[200, 404])
@@ -144,6 +148,17 @@ class Client:
                 return False  # an earlier attempt arrived, and its answer was lost: tags may not be written twice there
             raise
         return "oci-subject" in answer.headers
+
+    def delete_manifest(self, digest: str) -> None:
+        """Remove a manifest with all its tags, if it is there. Raises RefusedError (kind `not-removable`)."""
+        path = f"{self._name}/manifests/{digest}"
+        answer = self.session.request("DELETE", path, self._delete, expected=[200, 202, 204, 404, 400, 405])
+        if answer.status in (400, 405):
+            raise RefusedError(
+                f"{self.address.host} lets nobody remove anything: {problems.said(answer) or answer.status}",
+                kind="not-removable",
+                hint="allow deleting in the registry's settings, or use its own retention rules",
+            )
 
     def tags(self) -> list[str]:
         """All tags; none where there is no such repository yet. Raises UnreachableError for a list with a gap."""

@@ -85,6 +85,15 @@ class RegistryRepository:
         """Nothing can be locked: what is written has names that nobody else writes, or is looked at again."""
         yield RegistryListing(self)
 
+    def remove(self, digests: Sequence[str]) -> None:
+        """The registry's own clean-up takes the bytes that no manifest names."""
+        for digest in digests:
+            index = self.client.manifest(fallback.tag(digest))
+            self.client.delete_manifest(digest)
+            self.known.pop(digest, None)
+            if index is not None:
+                self.client.delete_manifest(index.digest)
+
     def each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Several requests at a time."""
         if len(items) < 2:

@@ -1,0 +1,121 @@
+"""`release prune`: nothing that runs, could be returned to, or is a verdict, ever goes."""
+
+import itertools
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from model_devops.adapters.registry.address import parse
+from model_devops.release.layout import LayoutStore
+from model_devops.release.oci import OciStore
+from model_devops.release.registry.store import RegistryStore
+from registries import plain_registry  # noqa: F401  fixture
+from served import Served
+
+_numbers = itertools.count()
+PRUNE = ("release", "prune", "--last", "1", "--within", "0s")
+
+
+def ok(result: dict) -> dict:
+    assert result["code"] == 0, result["err"]
+    return result
+
+
+@pytest.fixture(params=["folder", "registry"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "folder":
+        return str(tmp_path / "store")
+    return f"oci://{request.getfixturevalue('plain_registry')}/pruned{next(_numbers)}"
+
+
+@pytest.fixture
+def kept(served: Served, store: str) -> Served:
+    """Five releases; 1.0.1 runs in test and came after 1.0.0; the highest never ran."""
+    path = served.folder / "model.yaml"
+    path.write_text(path.read_text().replace("name: mini\n", f'name: mini\nstore: "{store}"\n'))
+    for number in range(2):
+        served.release(f"seed: {number}\n")
+        ok(served.run("deploy", "test"))
+    for number in range(2, 5):
+        served.release(f"seed: {number}\n")
+    return served
+
+
+def opened(address: str) -> OciStore:
+    if address.startswith("oci://"):
+        return RegistryStore(parse(f"{address}/mini"))
+    return LayoutStore(Path(address) / "mini")
+
+
+def versions(store: str) -> list[str]:
+    return [stored.version for stored in opened(store).releases()]
+
+
+def test_what_nothing_needs_is_said_first_and_removed_when_told_so(kept: Served, store: str) -> None:
+    said = ok(kept.run(*PRUNE))
+    assert (said["going"], said["removed"]) == (["1.0.2", "1.0.3"], [])
+    assert versions(store) == ["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4"]
+    reasons = {one["version"]: one["reasons"] for one in said["kept"]}
+    assert reasons["1.0.0"] == ["test goes back to it"]
+    assert "runs in test" in reasons["1.0.1"]
+    assert reasons["1.0.4"] == ["one of the last 1"]
+    assert ok(kept.run(*PRUNE, "--delete"))["removed"] == ["1.0.2", "1.0.3"]
+    left = opened(store)
+    assert versions(store) == ["1.0.0", "1.0.1", "1.0.4"]
+    assert left.problems() == []
+    assert [left.verify(stored) for stored in left.releases()] == [[], [], []]
+    assert {item.release for item in left.evidence()} == {stored.digest for stored in left.releases()}
+    assert ok(kept.run(*PRUNE, "--delete"))["going"] == []
+    assert ok(kept.run("rollback", "test"))["revision"]["version"] == "1.0.0"
+    assert kept.release("seed: 9\n") == "1.0.5", "a number is never given again"
+
+
+def test_what_was_verified_not_long_ago_and_what_is_tagged_stays(kept: Served, store: str) -> None:
+    recent = ok(kept.run("release", "prune", "--last", "0", "--within", "30d"))
+    assert recent["going"] == ["1.0.2", "1.0.3", "1.0.4"]
+    opened_store = opened(store)
+    release = opened_store.find("1.0.2")
+    assert release is not None
+    with opened_store.repository.changing() as listing:
+        listing.put(opened_store.repository.manifest(release.digest), "", "keep-for-the-audit")
+    assert ok(kept.run(*PRUNE))["going"] == ["1.0.3"]
+
+
+def test_S6_a_verdict_outlives_the_rest(kept: Served, store: str) -> None:
+    ok(kept.run("release", "revoke", "1.0.2", "--reason", "leaked data"))
+    ok(kept.run("approve", "test", "--release", "1.0.3", "--reject", "--reason", "wrong on sevens"))
+    assert ok(kept.run(*PRUNE, "--delete"))["removed"] == []
+
+
+def test_an_environment_that_can_not_be_asked_stops_it(kept: Served, store: str) -> None:
+    ok(kept.run("stop", "test", "--reason", "end"))
+    shutil.rmtree(kept.state("test"))  # as on another machine
+    refused = kept.run(*PRUNE, "--delete")
+    assert (refused["code"], refused["error"]["kind"]) == (8, "environment-unknown")
+    assert "test" in refused["error"]["message"]
+    assert len(versions(store)) == 5
+    assert ok(kept.run(*PRUNE, "--gone", "test"))["going"] == ["1.0.0", "1.0.1", "1.0.2", "1.0.3"]
+
+
+def test_bytes_that_nothing_names_go_and_young_ones_may_be_of_a_build_under_way(kept: Served, store: str) -> None:
+    folder = Path(store) / "mini" / "blobs" / "sha256"
+    if not folder.exists():
+        return  # a registry collects by itself
+    before = {path.name for path in folder.iterdir()}
+    ok(kept.run(*PRUNE, "--delete"))
+    assert {path.name for path in folder.iterdir()} == before, "all of it is younger than a day"
+    stray = folder / ("0" * 64)
+    stray.write_bytes(b"of a build under way")
+    for path in before:
+        os.utime(folder / path, (time.time() - 2 * 86400,) * 2)
+    kept.release("seed: 3\n")  # names bytes again that nothing named: they are young from now on
+    ok(kept.run("release", "prune", "--last", "2", "--within", "0s", "--delete"))
+    kept.release("seed: 5\n")
+    ok(kept.run(*PRUNE, "--delete"))
+    assert stray.exists()
+    assert len({path.name for path in folder.iterdir()}) < len(before) + 20
+    left = opened(store)
+    assert [left.verify(stored) for stored in left.releases()] == [[] for _ in left.releases()]
