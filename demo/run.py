@@ -1,8 +1,10 @@
 """`make demo`: a real model's whole life on this machine, each act checked. Fails if any act turns out otherwise."""
 
+import argparse
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 from stage import OtherwiseError, Stage
@@ -34,11 +36,20 @@ def play(stage: Stage) -> None:
     print(f"\nAll {len(ACTS) + len(TAMPERING)} acts as told, in {time.monotonic() - started:.0f} s.")
 
 
+def _where(arguments: list[str]) -> tuple[str | None, Path | None]:
+    """`--store ADDRESS --bytes-in FOLDER`: another store than the default one, and where its bytes lie here."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store")
+    parser.add_argument("--bytes-in", type=Path)
+    given = parser.parse_args(arguments)
+    return given.store, given.bytes_in
+
+
 def main() -> int:
     """Play, and clean up whatever happens."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    stage = Stage()
+    stage = Stage(*_where(sys.argv[1:]))
     try:
         with stage:
             play(stage)

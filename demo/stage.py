@@ -68,11 +68,15 @@ class Answer:
 class Stage:
     """A folder with everything in it, and how to act there. Use as a context manager: it leaves nothing running."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: str | None = None, bytes_in: Path | None = None) -> None:
+        self.store = store
+        """Where releases lie, if not in the user's data folder."""
         self.folder = Path(tempfile.mkdtemp(prefix="model-devops-demo-")).resolve()
         self.project = self.folder / "digits"
         self.results = self.folder / "results"
         self.data = self.folder / "data"
+        self.bytes_in = bytes_in or self.data
+        """The folder below which the store's bytes lie on this machine, for the acts that change one of them."""
         self.ports: dict[str, int] = {}
         self.environment = self._environment()
 
@@ -97,6 +101,8 @@ class Stage:
         self.edit("model.yaml", "port: 8081", f"port: {self.ports['test']}")
         self.edit("model.yaml", "port: 8080", f"port: {self.ports['production']}")
         self.edit("model.yaml", "  ready: /ready\n", "  ready: /ready\n  start_timeout: 10s\n")
+        if self.store:
+            self.edit("model.yaml", "name: digits\n", f"name: digits\nstore: {self.store}\n")
         self.git("init", "--quiet")
         self.git("init", "--quiet", "--bare", str(self.folder / "digits.git"))
         self.git("remote", "add", "origin", str(self.folder / "digits.git"))
@@ -202,6 +208,12 @@ class Stage:
                 if self.ports[environment] in listening:
                     return Path(process.cwd())
         raise OtherwiseError(f"nothing of ours listens for {environment}")
+
+
+def blobs(folder: Path, digest: str) -> list[Path]:
+    """Where a store below this folder keeps the bytes with this SHA-256: a folder's way, or a registry's."""
+    found = [path for path in folder.rglob(digest) if "blobs" in path.parts]
+    return [path / "data" if path.is_dir() else path for path in found]
 
 
 def _told(problem: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stage import Stage, check
+from stage import Stage, blobs, check
 from story import Act, must_run, say
 
 MODEL = "model/digits.safetensors"
@@ -41,10 +41,10 @@ def in_the_workspace(stage: Stage) -> None:
 def in_the_store(stage: Stage) -> None:
     """A byte of the weights in the store: found by `release verify`, and taken by no environment."""
     digest = hashlib.sha256((stage.serving("test") / MODEL).read_bytes()).hexdigest()
-    blobs = [path for path in stage.data.rglob(digest) if "blobs" in path.parts]
-    check(len(blobs) == 1, f"the weights' bytes lie {len(blobs)} times in the store")
+    (there, *more) = blobs(stage.bytes_in, digest) or [None]
+    check(there and not more, f"the weights' bytes are not in one place in the store: {there}, {more}")
     stage.do("stop", "test", "--reason", "switched off over night")
-    with one_byte_changed(blobs[0]):
+    with one_byte_changed(there):
         found = stage.do("release", "verify", "1.1.0", code=4)
         check(MODEL in found.told, f"verify doesn't name the file: {found.told}")
         refused = stage.do("deploy", "test", code=4)
