@@ -313,6 +313,7 @@ class _Server(http.server.ThreadingHTTPServer):
 def _handler(proxy: Proxy) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def one(self) -> None:
             seen = Seen(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})

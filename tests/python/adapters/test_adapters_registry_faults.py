@@ -281,6 +281,53 @@ def test_connections_are_given_back_whatever_befalls_them(line: Line) -> None:
     assert line.pull() == DATA
 
 
+def test_connections_are_given_back_after_answers_that_have_no_end(line: Line) -> None:
+    for number in range(12):
+        line.proxy.on("GET", "/manifests/", endless_error)
+        line.proxy.on("GET", "/manifests/", endless)
+        for _ in range(2):
+            with pytest.raises(RefusedError, match=r"answers 400|more than"):
+                line.client.manifest(f"number{number}")
+    assert line.client.manifest("none") is None
+    assert line.pauses == []
+
+
+def test_an_upload_that_stands_farther_than_was_sent_begins_anew(line: Line) -> None:
+    line.proxy.on("PATCH", "/uploads/", breaks_upload(1000, kept=True))
+    line.proxy.on("GET", "/uploads/", retold("range", lambda _: "0-99999999"))
+    line.push()
+    assert line.pull() == DATA
+
+
+def test_what_is_sent_and_can_not_be_read_is_not_the_registrys_fault(line: Line) -> None:
+    @contextlib.contextmanager
+    def opened(_: int) -> Iterator[io.BytesIO]:
+        raise UnreachableError("the other one is away")
+        yield io.BytesIO()
+
+    with pytest.raises(UnreachableError, match="the other one"):
+        line.client.upload(10, opened, lambda _: None, lambda _: None)
+    assert line.pauses == []
+
+
+def test_an_address_with_its_schemes_port_is_the_same() -> None:
+    one = Session("registry.example.com", False)
+    assert one.is_own("https://registry.example.com:443/v2/")
+    assert not one.is_own("https://registry.example.com:444/v2/")
+    assert not one.is_own("http://registry.example.com/v2/")
+    assert one.url("http://registry.example.com/v2/x") == "https://registry.example.com/v2/x"
+
+
+def test_S4_a_page_on_another_host_is_a_gap_and_is_not_asked_for(line: Line) -> None:
+    with proxied(line.proxy.target) as other:
+        path = f"/v2/{line.client.address.path}/tags/list"
+        link = f'<http://{other.address}{path}?last=a>; rel="next"'
+        line.proxy.on("GET", "/tags/", says(200, b'{"tags": ["a"]}', Link=link))
+        with pytest.raises(UnreachableError, match="lead nowhere"):
+            line.client.tags()
+        assert other.seen == []
+
+
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
 
 
@@ -334,13 +381,14 @@ def test_a_registry_needs_not_say_the_digest_of_a_manifest(line: Line) -> None:
 
 
 def test_a_huge_manifest_is_refused_without_reading_it_all(line: Line) -> None:
-    def endless(exchange: Exchange) -> None:
-        exchange.answer(200, {"Content-Type": INDEX}, itertools.repeat(b" " * (1 << 16)), length=-1)
-
     line.proxy.on("GET", "/manifests/", endless)
     with pytest.raises(RefusedError, match="more than 4194304 bytes"):
         line.client.manifest("one")
     assert line.proxy.seen[-1].given < 32 << 20
+
+
+def endless(exchange: Exchange) -> None:
+    exchange.answer(200, {"Content-Type": INDEX}, itertools.repeat(b" " * (1 << 16)), length=-1)
 
 
 def endless_error(exchange: Exchange) -> None:

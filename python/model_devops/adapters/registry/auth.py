@@ -84,9 +84,15 @@ class Authority:
         if login is not None:
             plain = login.secret.encode()
             coded = [base64.b64encode(plain).decode(), base64.urlsafe_b64encode(plain).decode()]
-            secrets += [login.secret, quote(login.secret, safe=""), quote_plus(login.secret), *coded]
+            secrets += [
+                login.secret,
+                quote(login.secret),
+                quote(login.secret, safe=""),
+                quote_plus(login.secret),
+                *coded,
+            ]
         for secret in sorted(filter(None, secrets), key=len, reverse=True):
-            words = words.replace(secret, "***")
+            words = words.replace(secret.rstrip("="), "***")
         return words
 
     def _token(self, asked: Mapping[str, str], scope: str, send: Send) -> str:
@@ -130,4 +136,4 @@ def _question(
 
 
 def _basic(login: Login) -> str:
-    return "Basic " + base64.b64encode(f"{login.user or '<token>'}:{login.secret}".encode()).decode()
+    return "Basic " + base64.b64encode(f"{login.user}:{login.secret}".encode()).decode()

@@ -85,7 +85,7 @@ class Client:
         return int(length) if re.fullmatch("[0-9]{1,18}", length) else -1
 
     def blob(self, digest: str, offset: int = 0) -> Download:
-        """A blob as a stream, to be used with `with`. Raises UnreachableError (kind `not-there`)."""
+        """A blob as a stream, to be used with `with`. Its `read` raises UnreachableError (kind `not-there`)."""
         return Download(self.session, f"{self._name}/blobs/{digest}", self._pull, offset)
 
     def put_blob(self, data: bytes) -> str:
@@ -120,7 +120,7 @@ class Client:
         return answer.status == 201
 
     def _cancel(self, location: str) -> None:
-        with contextlib.suppress(UnreachableError):  # it ends by itself
+        with contextlib.suppress(UnreachableError, RefusedError):  # it ends by itself
             self.session.request("DELETE", location, self._push, expected=range(200, 500), attempts=1)
 
     def manifest(self, reference: str) -> Manifest | None:

@@ -67,7 +67,7 @@ def _in_file(file: Path, host: str) -> Login | None:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             found = AuthConfig.load_config(None, config).resolve_authconfig(_key(host))
-    except (DockerException, ValueError, KeyError, TypeError, OSError) as error:
+    except (DockerException, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         words = " ".join(str(warning.message) for warning in told)
         raise UsageError(
             f"{file}: the login for {host} can't be read: {words or _words(error)}",

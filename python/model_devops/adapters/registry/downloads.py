@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Download:
-    """A blob as a stream. `read` gives fewer bytes than asked only at the end; nobody has checked them yet."""
+    """A blob as a stream. `read` gives fewer bytes than asked only at the end; nobody has checked them yet.
+
+    Nothing is asked before the first `read`.
+    """
 
     session: Session
     path: str
@@ -25,11 +28,9 @@ class Download:
     scope: str
     position: int = 0
     _stream: BaseHTTPResponse | None = None
-    _ended: bool = False
     _failures: int = 0
 
     def __enter__(self) -> Download:
-        self._open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
@@ -59,7 +60,7 @@ class Download:
         return found
 
     def _piece(self, size: int) -> bytes:
-        if self._stream is None and not self._ended:
+        if self._stream is None:
             self._open()
         return self._stream.read(size) if self._stream else b""
 
@@ -75,13 +76,9 @@ class Download:
         answer = self.session.request(
             "GET", self.path, self.scope, expected=[200, 206, 416], headers=headers, stream=True
         )
-        self._stream, self._ended = answer.stream, answer.status == 416  # the connection broke after the last byte
+        self._stream = answer.stream  # none where the connection broke after the last byte
         if self.position and self._stream is not None:
-            try:
-                self._find_position(answer, self._stream)
-            except BaseException:
-                self.close()
-                raise
+            self._find_position(answer, self._stream)
 
     def _find_position(self, answer: Answer, stream: BaseHTTPResponse) -> None:
         if answer.status == 206:

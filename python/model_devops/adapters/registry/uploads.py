@@ -24,8 +24,8 @@ CHUNK = 1 << 20
 PIECE = 8 << 30
 ANEW = 3
 """Times that a blob is begun whose upload a registry forgets at the very end."""
-_STANDS, _LOST = {200, 202, 204}, {400, 404, 405, 416}
-"""Answers to where an upload stands."""
+_STANDS = {200, 202, 204, 400, 404, 405, 416}
+"""Answers to where an upload stands, also where there is none."""
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -148,10 +148,10 @@ class Upload:
 
     def _resume(self, location: str) -> tuple[str, int]:
         """Where the registry stands; an upload that it has forgotten, or can't be asked about, begins anew."""
-        answer = self.session.request("GET", location, self.scope, expected=_STANDS | _LOST)
+        answer = self.session.request("GET", location, self.scope, expected=_STANDS)
         ends = answer.headers.get("range", "").rpartition("-")[2]
         there = int(ends) + 1 if re.fullmatch("[0-9]{1,18}", ends) else 0
-        if answer.status in _LOST or there > self.hashed or there < 2:
+        if there > self.hashed or there < 2:
             return begin(self.session, self.path, self.scope), 0  # "0-0" is also said of an upload without any bytes
         return location_of(answer, self.session, location), there
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import TypeVar
 
 from model_devops import faults
@@ -111,10 +110,14 @@ class RegistryListing:
         self._repository = repository
         self._client = repository.client
         self._digests: dict[str, str | None] = {}
+        self._known_tags: list[str] | None = None
 
-    @cached_property
+    @property
     def _tags(self) -> list[str]:
-        return self._client.tags()
+        """Asked once. (Not a `cached_property`: before Python 3.12 all listings would wait for each other's.)"""
+        if self._known_tags is None:
+            self._known_tags = self._client.tags()
+        return self._known_tags
 
     def tags(self) -> list[str]:
         """In whatever order the registry gives them."""
