@@ -37,7 +37,7 @@ def command(environment: str, file: Path, store: str | None) -> Result:
     often = found.cadence
     if often.median is not None:
         output.say(f"ΔV: median {_span(often.median)}, mean {_span(often.mean)}, n = {often.n}")
-    summary = f"{project.model.name} {environment}: {len(found.rows)} revision(s)"
+    summary = f"{project.model.name} {environment}: {output.count(len(found.rows), 'revision')}"
     return Result(
         summary, environment=environment, history=[asdict(row) for row in found.rows], cadence=often.as_dict()
     )

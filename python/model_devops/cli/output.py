@@ -174,3 +174,8 @@ def bar(label: str, total: int) -> Iterator[Callable[[int], object]]:
         yield drawn.advance
     finally:
         drawn.remove()
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 release`, `2 releases`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

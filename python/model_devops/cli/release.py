@@ -141,7 +141,9 @@ def list_(file: Path, store: str | None) -> Result:
         release_fields(row.release) | {"tests": row.tested, "verifiedIn": row.verified_in, "state": row.state}
         for row in rows
     ]
-    return Result(f"{len(rows)} releases of {project.model.name}", releases=releases, store=project.store.location)
+    return Result(
+        f"{output.count(len(rows), 'release')} of {project.model.name}", releases=releases, store=project.store.location
+    )
 
 
 @command.command(help="Hash every byte of a release, or of all, and read all statements.")
@@ -161,12 +163,12 @@ def verify(file: Path, store: str | None, release: str | None) -> Result:
         problems += [Problem(text, file=item.version) for text in project.store.verify(item, memo=memo)]
     if problems:
         raise RefusedError(
-            f"{project.store.location} is damaged: {len(problems)} finding(s)",
+            f"{project.store.location} is damaged: {output.count(len(problems), 'finding')}",
             kind="bytes-differ",
             problems=problems,
             hint="build the same commit again where the bytes are, or `model-devops store join` a good copy",
         )
-    names = releases[0].version if release else f"{len(releases)} releases"
+    names = releases[0].version if release else output.count(len(releases), "release")
     output.say(f"{output.style('whole', 'green')}: {names} in {project.store.location}")
     return Result(f"{names}: every byte is as recorded", verified=[item.version for item in releases])
 

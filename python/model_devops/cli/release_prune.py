@@ -46,7 +46,7 @@ def prune(file: Path, store: str | None, last: int, within: str, gone: tuple[str
     if delete and going:
         remove(project.store, going)
     done = "removed" if delete else "would be removed (--delete does it)"
-    text = f"{len(going)} of {len(found)} releases of {project.model.name} {done}"
+    text = f"{len(going)} of {output.count(len(found), 'release')} of {project.model.name} {done}"
     output.say(text)
     kept = [{"version": one.release.version, "reasons": one.reasons} for one in found if one.reasons]
     return Result(

@@ -29,13 +29,12 @@ def show(file: Path, store: str | None) -> Result:
     problems = found.problems()
     releases, statements = len(found.releases()), len(found.evidence()) if not problems else None
     output.say(found.location)
-    output.say(
-        f"  {releases} releases, {'unknown' if statements is None else statements} statements of {project.model.name}"
-    )
+    words = "unknown statements" if statements is None else output.count(statements, "statement")
+    output.say(f"  {output.count(releases, 'release')}, {words} of {project.model.name}")
     for problem in problems:
         output.warn(problem)
     return Result(
-        f"{releases} releases in {found.location}",
+        f"{output.count(releases, 'release')} in {found.location}",
         location=found.location,
         releases=releases,
         statements=statements,
@@ -87,5 +86,6 @@ def join(file: Path, store: str | None, old: Path) -> Result:
     taken = join_stores(place, loaded.model, old)
     if git is not None:
         remember(place, git)
-    output.say(f"{len(taken)} entries were taken from {old} to {place.root}")
-    return Result(f"{len(taken)} entries taken from {old}", taken=taken, location=str(place.root))
+    entries = output.count(len(taken), "entry", "entries")
+    output.say(f"taken from {old} to {place.root}: {entries}")
+    return Result(f"{entries} taken from {old}", taken=taken, location=str(place.root))

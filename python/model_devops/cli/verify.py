@@ -33,6 +33,6 @@ def command(what: str | None, against: Path | None, file: Path, store: str | Non
         stored = choose(project, what)
         count, name = verifying.with_release(project, stored), f"{project.model.name} {stored.version}"
         release = {"version": stored.version, "digest": stored.digest, "name": project.model.name}
-    text = f"{count} files are those of {name}"
+    text = f"{output.count(count, 'file')} as in {name}"
     output.say(output.style(text, "green"))
     return Result(text, release=release, files=count)
