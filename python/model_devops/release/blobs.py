@@ -139,6 +139,36 @@ def hash_stream(stream: Readable, meter: Meter, sink: Callable[[bytes], object] 
     return "sha256:" + sha256.hexdigest()
 
 
+class Exactly:
+    """A stream of a blob that has `size` bytes: whoever says fewer may not fill a disk."""
+
+    def __init__(self, stream: Readable, size: int, what: str, where: object) -> None:
+        self._stream, self._left = stream, size
+        self._error = differs(f"{what} doesn't have the {size} bytes that its release names", where)
+
+    def read(self, size: int, /) -> bytes:
+        """As the stream; raises RefusedError (kind `bytes-differ`) for bytes beyond its size."""
+        piece = self._stream.read(size) or b""
+        self._left -= len(piece)
+        if self._left < 0:
+            raise self._error
+        return piece
+
+    def end(self) -> None:
+        """Raise RefusedError where bytes are missing."""
+        if self._left:
+            raise self._error
+
+
+@contextlib.contextmanager
+def whole(blobs: BlobStore, digest: str, size: int) -> Iterator[Exactly]:
+    """A blob for reading to its end, of exactly this size; the caller checks its hash."""
+    with blobs.open(digest) as stream:
+        exactly = Exactly(stream, size, f"blob {digest}", blobs.location)
+        yield exactly
+        exactly.end()
+
+
 class Blobs:
     """The folder `blobs/sha256` of an OCI image layout."""
 

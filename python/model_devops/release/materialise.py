@@ -8,6 +8,7 @@ file by file. Nothing is ever written through a symbolic link below the target o
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -18,11 +19,13 @@ from pathlib import Path
 from model_devops.adapters.files import sweep
 from model_devops.errors import RefusedError
 from model_devops.release import tarball_io
-from model_devops.release.blobs import Meter, differs, each, hash_stream, write_all, writing
+from model_devops.release.blobs import Meter, differs, each, hash_stream, whole, write_all, writing
 from model_devops.release.packing import Layer, artifact_order, safe_path
 from model_devops.release.repository import BlobStore
 
 TEMPORARY = ".model-devops-tmp-"
+_NO_PLACE = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
+"""A file of the name of another, or of a folder, or of a name that no file can have."""
 
 
 def materialise(
@@ -115,15 +118,23 @@ class Tree:
 
 
 def _unpack(blobs: BlobStore, layer: Layer, tree: Tree, meter: Meter) -> None:
-    if layer.path is not None:
-        _copy(blobs, layer, tree.place(layer.path), meter)
-        return
-    with contextlib.closing(_OneFile()) as one:
-        tarball_io.scan(blobs, layer, meter, lambda path, _: one.start(tree.place(path)))
+    try:
+        if layer.path is not None:
+            _copy(blobs, layer, tree.place(layer.path), meter)
+            return
+        with contextlib.closing(_OneFile()) as one:
+            tarball_io.scan(blobs, layer, meter, lambda path, _: one.start(tree.place(path)))
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        raise RefusedError(
+            f"the release names files of {layer.artifact} that can't lie in one folder: {error.strerror}",
+            kind="unsafe-path",
+        ) from error
 
 
 def _copy(blobs: BlobStore, layer: Layer, place: str, meter: Meter) -> None:
-    with blobs.open(layer.digest) as stream, open(place, "xb") as out:
+    with whole(blobs, layer.digest, layer.size) as stream, open(place, "xb") as out:
         if hash_stream(stream, meter, out.write) != layer.digest:
             raise differs(f"{layer.artifact}/{layer.path} (blob {layer.digest}) has other bytes", blobs.location)
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from model_devops import faults
+from model_devops.adapters.documents import parsed
 from model_devops.errors import RefusedError
 from model_devops.progress import task
 from model_devops.release import tarball_io
@@ -32,6 +33,7 @@ from model_devops.release.packing import (
     documents,
     parse_layers,
     path_order,
+    refuse_descriptor,
 )
 from model_devops.release.record import Record
 from model_devops.release.referrers import Referrers
@@ -155,15 +157,17 @@ class OciStore:
     def _read_release(self, digest: str) -> tuple[Stored, list[Layer]] | None:
         manifest = self.repository.manifest(digest)
         try:
-            document = json.loads(manifest)
+            document = parsed(manifest)
             if document.get("artifactType") != MODEL:
                 return None
             layers: list[Descriptor] = document["layers"]
             record_layer = next(layer for layer in layers if layer["annotations"].get(TITLE) == RECORD_TITLE)
+            for item in (document["config"], record_layer):
+                refuse_descriptor(item)
             record = Record.loads(self.blobs.read(record_layer["digest"]))
             order(record.version)
             return Stored(digest, record), parse_layers(layers)
-        except (ValueError, KeyError, TypeError, AttributeError, StopIteration, msgspec.MsgspecError):
+        except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError, msgspec.MsgspecError):
             return None  # a model that another tool packed, or a release that we could not put in place safely
 
     def _layers(self, release: Stored) -> list[Layer]:

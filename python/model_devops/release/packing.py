@@ -159,20 +159,31 @@ class Layer:
 
 def parse_layers(layers: list[Descriptor]) -> list[Layer]:
     """The artifacts' layers of a manifest, without the record's. Raises ValueError for unsafe names."""
-    return [_parse_layer(item) for item in layers if item["annotations"][TITLE] != RECORD_TITLE]
+    found = [_parse_layer(item) for item in layers if item["annotations"][TITLE] != RECORD_TITLE]
+    if len({(layer.artifact, layer.path) for layer in found}) != len(found):
+        raise ValueError("two layers of one name")
+    return found
 
 
 def _parse_layer(item: Descriptor) -> Layer:
     title = item["annotations"][TITLE]
     artifact, slash, path = title.partition("/")
+    refuse_descriptor(item)
     if slash:
         return Layer(safe_path(artifact), safe_path(path), item["digest"], item["size"])
     return Layer(safe_path(title.removesuffix(".tar")), None, item["digest"], item["size"])
 
 
+def refuse_descriptor(item: Descriptor) -> None:
+    """Raise ValueError or TypeError for one that doesn't say which bytes and how many."""
+    if not is_digest(item["digest"]) or type(item["size"]) is not int or item["size"] < 0:
+        raise ValueError("a descriptor without a digest or size")
+
+
 def safe_path(path: str) -> str:
     """The path itself, or ValueError where it isn't one of C2: no store may lead a write elsewhere."""
     parts = path.split("/")
+    path.encode()  # half a surrogate pair has no bytes, and so no file has its name
     if any(part in ("", ".", "..") for part in parts) or re.search(r"[\x00-\x1f\x7f\\]", path):
         raise ValueError(f"unsafe path {path!r}")
     return path

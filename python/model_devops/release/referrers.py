@@ -6,16 +6,16 @@ statements, and ours where they can't be read although their bytes are whole, ar
 
 from __future__ import annotations
 
-import json
 import re
 
 import msgspec
 
+from model_devops.adapters.documents import parsed
 from model_devops.errors import RefusedError, UnreachableError
 from model_devops.release import statements
 from model_devops.release.blobs import HEAL
 from model_devops.release.evidence import Body, Evidence
-from model_devops.release.packing import digest_of
+from model_devops.release.packing import digest_of, is_digest
 from model_devops.release.repository import Listing, Repository
 from model_devops.release.standing import counting
 from model_devops.release.store import Stored
@@ -71,12 +71,14 @@ class Referrers:
 
     def _parse(self, digest: str) -> Evidence:
         try:
-            manifest = json.loads(self._repository.manifest(digest))
+            manifest = parsed(self._repository.manifest(digest))
             release = manifest["subject"]["digest"]
             if manifest["artifactType"] != statements.IN_TOTO:
                 raise statements.Foreign(manifest["artifactType"])
             (layer,) = manifest["layers"]
             statement_digest = layer["digest"]
+            if not is_digest(release) or not is_digest(statement_digest):
+                raise ValueError("a digest that is none")
         except (KeyError, TypeError) as error:
             raise statements.Foreign(f"no statement: {error} is missing") from error
         except ValueError as error:

@@ -49,7 +49,7 @@ def loads(data: bytes, release: str) -> Body:
         statement = msgspec.json.decode(data)
         predicate_type, predicate = statement["predicateType"], statement["predicate"]
         subjects = [subject["digest"].get("sha256") for subject in statement["subject"]]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise Garbled(f"not an in-toto statement: {error}") from error
     kind = next((kind for kind, uri in PREDICATE_TYPES.items() if uri == predicate_type), None)
     if kind is None or not isinstance(predicate, dict) or (OURS not in predicate and not _own(predicate_type)):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_devops.release import tarball
-from model_devops.release.blobs import CHUNK, Meter, check_unchanged, differs, open_source, pieces
+from model_devops.release.blobs import CHUNK, Meter, check_unchanged, differs, open_source, pieces, whole
 from model_devops.release.packing import Entry, Layer, path_order, safe_path
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ def scan(blobs: BlobStore, layer: Layer, meter: Meter, sink: Sink | None = None)
     Raises RefusedError (`bytes-gone`, `bytes-differ`) for anything but the layer's own bytes.
     """
     entries: dict[str, Entry] = {}
-    with blobs.open(layer.digest) as stream:
-        whole = hashlib.sha256()
+    with whole(blobs, layer.digest, layer.size) as stream:
+        sha256 = hashlib.sha256()
 
         def read(size: int) -> bytes:
-            data = stream.read(size) or b""
-            whole.update(data)
+            data = stream.read(size)
+            sha256.update(data)
             meter.add(len(data))
             return data
 
@@ -84,7 +84,7 @@ def scan(blobs: BlobStore, layer: Layer, meter: Meter, sink: Sink | None = None)
                 entries[path] = _content(read, member.size, sink(path, member.size) if sink else None)
         except ValueError as error:
             raise differs(f"{layer.artifact}.tar (blob {layer.digest}) is damaged: {error}", blobs.location) from error
-        if "sha256:" + whole.hexdigest() != layer.digest:
+        if "sha256:" + sha256.hexdigest() != layer.digest:
             raise differs(f"{layer.artifact}.tar (blob {layer.digest}) has other bytes", blobs.location)
     return entries
 

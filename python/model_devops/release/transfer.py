@@ -8,8 +8,8 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from model_devops.adapters.documents import parsed
 from model_devops.adapters.files import sweep
 from model_devops.errors import RefusedError, UsageError
 from model_devops.progress import task
@@ -18,7 +18,7 @@ from model_devops.release.blobs import Meter, each
 from model_devops.release.layout import LayoutStore
 from model_devops.release.materialise import TEMPORARY
 from model_devops.release.oci import OciStore
-from model_devops.release.packing import Descriptor
+from model_devops.release.packing import Descriptor, refuse_descriptor
 from model_devops.release.store import Stored
 
 
@@ -113,7 +113,7 @@ def copy(source: OciStore, target: OciStore, tags: dict[str, str]) -> None:
     """Copy manifests ({tag: digest}) with all that they name, then list them."""
     target.prepare()
     manifests = {tag: source.repository.manifest(digest) for tag, digest in tags.items()}
-    parts = [part for data in manifests.values() for part in _parts(json.loads(data))]
+    parts = [part for tag, data in manifests.items() for part in _parts(tag, data, source.location)]
     with task("copying", sum(part["size"] for part in parts)) as advance:
         meter = Meter(advance)
         each(lambda part: target.blobs.take(source.blobs, part["digest"], part["size"], meter), parts, meter)
@@ -123,5 +123,12 @@ def copy(source: OciStore, target: OciStore, tags: dict[str, str]) -> None:
             listing.put(data, json.loads(data).get("artifactType", ""), tag)
 
 
-def _parts(manifest: dict[str, Any]) -> list[Descriptor]:
-    return [*manifest.get("layers", []), *([manifest["config"]] if "config" in manifest else [])]
+def _parts(tag: str, data: bytes, where: str) -> list[Descriptor]:
+    try:
+        manifest = parsed(data)
+        parts = [*manifest.get("layers", []), *([manifest["config"]] if "config" in manifest else [])]
+        for part in parts:
+            refuse_descriptor(part)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise RefusedError(f"the manifest of {tag} in {where} can't be read", kind="bytes-differ") from None
+    return parts

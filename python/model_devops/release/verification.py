@@ -8,7 +8,7 @@ from typing import Any
 
 from model_devops.errors import RefusedError
 from model_devops.release import tarball_io
-from model_devops.release.blobs import Meter, differs, each, hash_stream
+from model_devops.release.blobs import Meter, differs, each, hash_stream, whole
 from model_devops.release.packing import Entry, Layer
 from model_devops.release.repository import BlobStore
 from model_devops.release.store import Stored
@@ -60,7 +60,7 @@ def _hash(blobs: BlobStore, layer: Layer, meter: Meter, memo: Memo) -> dict[str,
     elif layer.path is None:
         memo[layer.digest] = tarball_io.scan(blobs, layer, meter)
     else:
-        with blobs.open(layer.digest) as stream:
+        with whole(blobs, layer.digest, layer.size) as stream:
             if hash_stream(stream, meter) != layer.digest:
                 raise differs(f"blob {layer.digest} has other bytes", blobs.location)
         memo[layer.digest] = None
