@@ -80,7 +80,8 @@ class Exchange:
 
     def body(self, most: int | None = None) -> Iterator[bytes]:
         """What the client sends, up to so many bytes."""
-        left = int(self.seen.headers.get("content-length", 0)) if most is None else most
+        left = int(self.seen.headers.get("content-length", 0))
+        left = left if most is None else min(most, left)
         while left and (piece := self.handler.rfile.read(min(PIECE, left))):
             left -= len(piece)
             self.seen.taken += len(piece)
@@ -300,7 +301,7 @@ def is_silent(exchange: Exchange) -> None:
 def flipped(data: bytes) -> bytes:
     """One bit in the middle is another."""
     at = len(data) // 2
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    return data[:at] + bytes([byte ^ 1 for byte in data[at : at + 1]]) + data[at + 1 :]
 
 
 class _Server(http.server.ThreadingHTTPServer):
