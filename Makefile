@@ -50,7 +50,7 @@ soak: venv  ## the long tests, with hundreds of rounds
 
 lock: venv  ## resolve the dependencies anew (with Python 3.11)
 	@$(BIN)/python -m pip --quiet install pip-tools
-	@$(PIP_COMPILE) --upgrade --output-file requirements/cli.txt python/pyproject.toml
+	@$(PIP_COMPILE) --upgrade --constraint requirements/dev.in --output-file requirements/cli.txt python/pyproject.toml
 	@$(PIP_COMPILE) --upgrade --constraint requirements/cli.txt --extra jenkins \
 		--output-file requirements/jenkins.txt python/pyproject.toml
 	@$(PIP_COMPILE) --upgrade --constraint requirements/jenkins.txt --extra jenkins \

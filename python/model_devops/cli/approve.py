@@ -69,9 +69,9 @@ def _approve(
     body = approve(project, policy, release, person, others=lambda other: open_target(name, other), **said)
     if not policy.approvals:
         output.warn(f"{environment} asks for no approval")
-    text = f"{name} {release.version} approved for {environment} by {person.name} ({person.origin})"
+    text = f"{name} {release.version} approved for {environment} by {body.body.by} ({body.body.origin})"
     output.say(output.style(text, "green"))
-    return _result(text, release, body, person)
+    return _result(text, release, body)
 
 
 def _reject(project: Project, environment: str, release: Stored, person: Person, reason: str) -> Result:
@@ -84,7 +84,7 @@ def _reject(project: Project, environment: str, release: Stored, person: Person,
     output.say(output.style(text, "yellow"))
     for note in _leave(project, where):
         output.say(note)
-    return _result(text, release, body, person)
+    return _result(text, release, body)
 
 
 def _leave(project: Project, environment: str) -> list[str]:
@@ -128,7 +128,7 @@ def _policy(project: Project, environment: str, release: Stored) -> Policy:
     return policy
 
 
-def _result(text: str, release: Stored, body: Evidence, person: Person) -> Result:
+def _result(text: str, release: Stored, body: Evidence) -> Result:
     from model_devops.building.summary import release_fields
 
     return Result(
@@ -136,6 +136,6 @@ def _result(text: str, release: Stored, body: Evidence, person: Person) -> Resul
         release=release_fields(release),
         evidence=body.digest,
         decision=body.kind,
-        by=person.name,
-        origin=person.origin,
+        by=body.body.by,
+        origin=body.body.origin,
     )

@@ -37,6 +37,7 @@ VERBS = {
     "unblock": "Let a release that was rolled back return to an environment.",
     "adopt": "Let an environment take releases from this repository.",
     "version": "Show, list and explain versions.",
+    "key": "Make and show keys that statements are signed with.",
     "release": "Show, list, verify, copy, revoke and prune releases.",
     "push": "Copy a release with its evidence to another store.",
     "pull": "Put the files of a release into a folder, verified.",

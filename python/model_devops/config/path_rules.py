@@ -62,6 +62,17 @@ def _path(path: str, where: Keys, one_file: bool, places: Places) -> Iterator[Pr
         yield places.problem(message, *where, hint=hint)
 
 
+def wrong_key(key: str) -> str | None:
+    """What is wrong with a public key, given as PEM or as the path of its file, if that can be seen."""
+    if "PRIVATE KEY-----" in key:
+        return "is a private key: whoever reads it can sign"
+    if "-----BEGIN" in key:
+        return None
+    if "\\" in key or any(ord(char) < 32 for char in key) or key.startswith(("/", "~")) or "://" in key:
+        return "is neither a public key in PEM nor a file's path relative to the folder of model.yaml"
+    return None
+
+
 def _wrong(path: str) -> tuple[str | None, str | None]:
     if "\\" in path or any(ord(char) < 32 for char in path):
         return ("may hold neither a backslash nor a control character (C2)", "separate folders with /")

@@ -31,7 +31,7 @@ def problems(document: dict[str, Any], places: Places, most: int) -> list[Proble
     """The problems between the parts of a document, at most so many."""
     if len(document.get("environments") or {}) > MOST_ENVIRONMENTS:
         return [places.problem(f"there are more than {MOST_ENVIRONMENTS}", "environments")]
-    rules = (_gates, _names, _cycles, _tests, _environments, _addresses, _variables, _durations, _settings)
+    rules = (_gates, _names, _cycles, _tests, _environments, _keys, _addresses, _variables, _durations, _settings)
     found = chain.from_iterable(rule(document, places) for rule in (*rules, path_rules.problems))
     return list(islice(found, most))
 
@@ -144,6 +144,19 @@ def _environments(document: dict[str, Any], places: Places) -> Iterator[Problem]
             if level == "reported" and serve is not None and "digest" not in serve:
                 hint = "write `digest: /model` under serve"
                 yield places.problem("nothing says where the server reports its digest", *at, hint=hint)
+
+
+def _keys(document: dict[str, Any], places: Places) -> Iterator[Problem]:
+    """Public keys, as text or by file. Whether they are any is asked where the policy is read (P1)."""
+    for name, block in _blocks(document).items():
+        at: tuple[str, ...] = ("environments", name)
+        approval = block.get("approval")
+        persons = (approval.get("keys") or {}) if isinstance(approval, dict) else {}
+        listed = [((*at, "signed_by", index), key) for index, key in enumerate(block.get("signed_by") or [])]
+        for where, key in [*listed, *(((*at, "approval", "keys", who), key) for who, key in persons.items())]:
+            if key is not None and (message := path_rules.wrong_key(key)):
+                hint = "`model-devops key show PRIVATE-KEY > FILE` writes the public one"
+                yield places.problem(message, *where, hint=hint)
 
 
 def _addresses(document: dict[str, Any], places: Places) -> Iterator[Problem]:

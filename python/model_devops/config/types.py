@@ -22,6 +22,7 @@ Command = Annotated[str, Meta(min_length=1, description="A shell command, run in
 Duration = Annotated[str, Meta(pattern=r"^[0-9]+(ms|s|m|h|d)$", description="For example 500ms, 30s, 10m, 2h, 7d.")]
 UrlPath = Annotated[str, Meta(pattern=r"^/[^\s]*$", description="A path on the server, for example /ready.")]
 Paths = Path | list[Path]
+Key = Annotated[str, Meta(min_length=1, description="A public key: a file relative to model.yaml, or its PEM text.")]
 
 
 class Base(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,6 +131,10 @@ class Approval(Base, frozen=True):
         bool | dict[str, str],
         Meta(description="Nobody approves his own; a map from git author mail to CI name."),
     ] = False
+    keys: Annotated[
+        dict[str, Key],
+        Meta(description="Public keys of persons, by name: what one of them signs is that person's word (A1)."),
+    ] = field(default_factory=dict)
     expires: Duration | None = None
 
 
@@ -157,6 +162,9 @@ class Environment(Base, frozen=True):
         str | None,
         Meta(description="Policy: a store of its own; a release is promoted to it, and runs from there."),
     ] = None
+    signed_by: Annotated[
+        list[Key], Meta(description="Policy: only what one of these keys signed speaks for a release (S5).")
+    ] = field(default_factory=list)
     proof: Annotated[list[Level], Meta(description="Policy: the levels of proof that must hold (D10).")] = field(
         default_factory=lambda: ["measured"]
     )

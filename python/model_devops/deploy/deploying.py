@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from model_devops.building.recipe import serve_block
-from model_devops.config.types import Environment
+from model_devops.config.types import Approval, Environment
 from model_devops.deploy.open import open_target
 from model_devops.deploy.stores import store_of
 from model_devops.deploy.target import Target
@@ -20,6 +20,7 @@ from model_devops.release.store import Store, Stored
 
 if TYPE_CHECKING:
     from model_devops.policy.conditions import Condition
+    from model_devops.policy.trust import Trust
 
 
 def settings(store: Store, release: Stored, block: Environment) -> dict[str, Any]:
@@ -64,6 +65,8 @@ class Deploy:
             note=policy.note,
             store=store_of(self.project, policy.environment, strict=True),
             policy_read=policy,
+            commit=policy.commit,
+            further=further(policy.approvals, policy.trust),
         )
 
     def conditions(self, target: Target, ground: Ground) -> list[Condition]:
@@ -89,12 +92,15 @@ class Deploy:
             raise refused
         if isinstance(ground.store, PairedStore):
             ground.store.promote(self.release)
-        return self.intent(ground, list(dict.fromkeys(digest for one in found for digest in one.evidence)))
+        return self.intent(ground, found)
 
-    def intent(self, ground: Ground, decided_on: list[str]) -> Intent:
+    def intent(self, ground: Ground, found: list[Condition]) -> Intent:
         """What would be applied if every condition held."""
         wanted = settings(ground.store or self.project.store, self.release, ground.block)
-        return Intent("deploy", self.release, wanted, self.reason, decided_on=decided_on)
+        decided_on = list(dict.fromkeys(digest for one in found for digest in one.evidence))
+        asked = {*ground.block.requires, "approval"}
+        held = [one.name for one in found if one.name in asked]
+        return Intent("deploy", self.release, wanted, self.reason, decided_on=decided_on, held=held)
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class Stop:
 
 def remembered(target: Target, environment: str) -> Ground:
     """The policy that the environment read last: what needs no reachable remote stands on it (D8)."""
-    from model_devops.policy.source import kept_policy
+    from model_devops.policy.source import kept_approvals, kept_policy, kept_trust
 
     place = target.place()
     block = kept_policy(place) if place else None
@@ -130,4 +136,9 @@ def remembered(target: Target, environment: str) -> Ground:
             kind="no-revision",
             hint=f"run `model-devops deploy {environment}`",
         )
-    return Ground(place.source, None, block)
+    return Ground(place.source, None, block, further=further(kept_approvals(place), kept_trust(place)))
+
+
+def further(approvals: tuple[Approval, ...], trust: Trust) -> list[Any]:
+    """What is demanded beside a block, for `Ground.further`."""
+    return [msgspec.to_builtins(approvals), [[key.fingerprint for key in keys] for keys in trust.lists]]

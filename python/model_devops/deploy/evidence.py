@@ -9,7 +9,7 @@ from typing import cast
 from model_devops.adapters import clock
 from model_devops.deploy.revision import PENDING, Revision
 from model_devops.errors import ModelDevopsError
-from model_devops.release.evidence import Deployed
+from model_devops.release.evidence import Deployed, Evidence
 from model_devops.release.store import Store
 
 
@@ -56,6 +56,23 @@ def complete(store: Store, environment: str, revisions: Iterable[Revision]) -> l
         return []
     said = {cast(Deployed, item.body).revision_id for item in store.evidence(kind="deployed")}
     return [note for item in finished if item.id not in said and (note := add(store, environment, item))]
+
+
+def sign(store: Store, environment: str, revision: Revision) -> None:
+    """Say again, signed, what was said of a revision without this key: it was proved again just now (D4, D9).
+
+    Else what was deployed before there was a key, or with another one, could never count where signatures are asked.
+    """
+    signer = store.signer
+    if signer is None or revision.release is None or store.find(revision.release) is None:
+        return
+    about = [item for item in store.evidence(revision.release, "deployed") if _of(item, revision)]
+    if about and not any(item.signature and item.signature.by(signer.public) for item in about):
+        store.add_evidence(revision.release, _replace(statement(environment, revision), id=str(uuid.uuid4())))
+
+
+def _of(item: Evidence, revision: Revision) -> bool:
+    return cast(Deployed, item.body).revision_id == revision.id
 
 
 def proof_failed(store: Store, environment: str, revision: Revision, cause: str) -> None:

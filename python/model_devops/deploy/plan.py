@@ -33,7 +33,7 @@ def plan(wish: Deploy, target: Target) -> Plan:
     ground = wish.ground(target)
     found = wish.conditions(target, ground)
     revisions = target.revisions()
-    intent = wish.intent(ground, [])
+    intent = wish.intent(ground, found)
     current = states.current(revisions)
     draft = Revision(
         number=states.next_number(revisions),

@@ -116,10 +116,11 @@ def _since(time: str | None, within: float) -> bool:
 def _said(store: OciStore, rule: Rule) -> Iterable[tuple[str, str]]:
     """What evidence says: a verdict must outlive the bytes, since it counts for others of the identity (S6, A3)."""
     passed: dict[str, bool] = {}
-    for item in standing(store.evidence()):
-        if item.kind in ("revoked", "rejected"):
+    for item in store.evidence():
+        if item.kind in ("revoked", "rejected"):  # withdrawn ones too: some environment may not take that (S5)
             yield item.release, f"{item.kind}: the word must stay"
-        elif item.kind == "tested":
+    for item in standing(store.evidence()):
+        if item.kind == "tested":
             passed[item.release] = cast(Tested, item.body).passed
         elif item.kind == "deployed":
             body = cast(Deployed, item.body)

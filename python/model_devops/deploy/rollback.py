@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_devops.deploy import states
+from model_devops.deploy import decision, states
 from model_devops.deploy.deploying import remembered, settings
 from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.target import Target
 from model_devops.deploy.wish import Ground, Intent, Outcome
 from model_devops.errors import ModelDevopsError, Problem, RefusedError, UsageError
-from model_devops.release.standing import anyone, is_rejected, is_revoked
+from model_devops.release.standing import anyone, build_words, is_rejected, is_revoked
 from model_devops.release.store import Store, Stored, order
 
 if TYPE_CHECKING:
@@ -55,19 +55,35 @@ def _objection(
         return f"it has the bytes of {current.version}, which runs"
     if release is None or not store.has_bytes(release):
         return f"its bytes are not in {store.location}"
-    return unwanted(store, target, release)
+    return unwanted(store, target, release) or _unsigned(store, target, release)
+
+
+def _unsigned(store: Store, target: Target, release: Stored) -> str | None:
+    """`signed_by` asks for the word of its build, or of who answered for it (D8, S7)."""
+    from model_devops.policy.person import accepts
+    from model_devops.policy.source import kept_approvals, kept_trust
+
+    place = target.place()
+    trust = kept_trust(place) if place else None
+    if place is None or trust is None or not trust.lists:
+        return None
+    words = build_words(store.evidence(release.digest), release, accepts(kept_approvals(place), trust))
+    if any(trust.holds(item) for item in words):
+        return None
+    why = trust.objection(words[-1]) if words else "there is no word of its build"
+    return f"{why}: answer for it: `model-devops store accept {release.version} --reason WHY`{trust.how()}"
 
 
 def unwanted(store: Store, target: Target, release: Stored) -> str | None:
     """Why a release may not run here at all, whatever the policy asks: blocked, revoked or rejected (D6, D8)."""
     from model_devops.policy.person import accepts
-    from model_devops.policy.source import kept_approvals
+    from model_devops.policy.source import kept_approvals, kept_trust
 
     place = target.place()
     block = states.block(target.revisions(), place, release)
     if block is not None:
         return f"it is blocked here: revision {block.number} replaced {_those_bytes(block, release)}"
-    accept = accepts(kept_approvals(place)) if place else anyone
+    accept = accepts(kept_approvals(place), kept_trust(place)) if place else anyone
     if is_revoked(store, release.record.identity, accept):
         return "it is revoked"
     return "it was rejected" if is_rejected(store, release.record.identity, accept) else None
@@ -170,14 +186,17 @@ class Rollback:
         running = states.current(target.revisions())
         chosen = choose(candidates(self.store, target), self.environment, self.to, running)
         assert chosen.release is not None
-        return back_to(chosen.release, self.store, target.revisions(), ground, self.reason)
+        return back_to(chosen.release, self.store, target, self.environment, ground, self.reason)
 
 
-def back_to(release: Stored, store: Store, revisions: Sequence[Revision], ground: Ground, reason: str | None) -> Intent:
+def back_to(
+    release: Stored, store: Store, target: Target, environment: str, ground: Ground, reason: str | None
+) -> Intent:
     """A rollback as a new revision: the old release with its own commands, and the last settings known here."""
-    current = states.current(revisions)
+    current = states.current(target.revisions())
     replaces = current if current and current.release else None
-    return Intent("rollback", release, settings(store, release, ground.block), reason, replaces=replaces)
+    held = [f"deployed:{environment}"]
+    return Intent("rollback", release, settings(store, release, ground.block), reason, replaces=replaces, held=held)
 
 
 def take_back(rollout: Rollout, current: Revision, reason: str) -> Outcome:
@@ -186,9 +205,10 @@ def take_back(rollout: Rollout, current: Revision, reason: str) -> Outcome:
     found = candidates(rollout.store, rollout.target)
     fit = next((item.release for item in found if item.objection is None and item.release), None)
     if fit is not None:
-        intent = back_to(fit, rollout.store, rollout.target.revisions(), ground, reason)
+        intent = back_to(fit, rollout.store, rollout.target, rollout.environment, ground, reason)
     else:
         intent = Intent("stop", None, {}, reason, replaces=current)
+    decision.taken(rollout, ground, intent)
     outcome = rollout.roll_out(intent, ground)
     went = f"went back to {fit.version}" if fit is not None else "runs nothing now"
     rollout.notes.append(f"{rollout.environment} {went}: {current.version} was {reason}")

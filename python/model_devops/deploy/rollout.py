@@ -19,7 +19,7 @@ import msgspec
 from model_devops import faults
 from model_devops.adapters.clock import timestamp
 from model_devops.adapters.signals import deferred
-from model_devops.deploy import evidence, states
+from model_devops.deploy import decision, evidence, states
 from model_devops.deploy.actor import Actor, acting
 from model_devops.deploy.proof import prove
 from model_devops.deploy.recovery import recover
@@ -29,7 +29,7 @@ from model_devops.deploy.revision import FAILED, INTERRUPTED, PENDING, VERIFIED,
 from model_devops.deploy.stores import as_kept
 from model_devops.deploy.target import Target
 from model_devops.deploy.wish import Ground, Intent, Outcome, Wish
-from model_devops.errors import InterruptedBySignal, RefusedError, RestoredError
+from model_devops.errors import InterruptedBySignal, ModelDevopsError, RefusedError, RestoredError
 from model_devops.project import Project
 from model_devops.release.store import Store, Stored
 
@@ -65,13 +65,24 @@ class Rollout:
                 self.notes.append(ground.note)
             self._remember(ground)
             recover(self)
-            intent = wish.decide(self.target, ground)
+            intent = self._decided(wish, ground)
             before = states.current(self.target.revisions())
             if intent is None:
                 return Outcome(before, before, False, self.notes)
             if before is not None and self._again(before, intent, ground.block.proof):
                 return Outcome(before, before, False, self.notes)
             return self.roll_out(intent, ground)
+
+    def _decided(self, wish: Wish, ground: Ground) -> Intent | None:
+        """What the wish comes to, written down as the environment's decision."""
+        try:
+            intent = wish.decide(self.target, ground)
+        except ModelDevopsError as error:
+            decision.refused(self, ground, getattr(wish, "release", None), error)
+            raise
+        if intent is not None:
+            decision.taken(self, ground, intent)
+        return intent
 
     def _remember(self, ground: Ground) -> None:
         """Keep the last policy read (P2, D8). The first revision brings the place itself (P4)."""
@@ -85,6 +96,7 @@ class Rollout:
             return False
         cause = self.check(before, required, wait=False)[0]
         if cause is None:
+            evidence.sign(self.store, self.environment, before)
             return True
         self.say(f"revision {before.number} is to run this, but: {cause}")
         self.notes.append(f"the proof of revision {before.number} failed: {cause}")
@@ -237,6 +249,7 @@ class Rollout:
 
 
 def open_rollout(project: Project, environment: str, target: Target, say: Callable[[str], None]) -> Rollout:
-    """A run of this program that may change what runs there."""
+    """A run of this program that may change what runs there. Raises UsageError where its words can't be signed."""
     store = as_kept(project, target).store
+    _ = store.signer  # else that would be told when all is done
     return Rollout(target, environment, store, acting(project.build, project.commit), say, project.folder)

@@ -26,6 +26,10 @@ class Ground:
     """Where the releases come from; None: the project's."""
     policy_read: Any = None
     """What `decide` needs of the policy beyond that."""
+    commit: str | None = None
+    """The commit that the policy was read from just now."""
+    further: list[Any] = field(default_factory=list)
+    """What is demanded beside the block, by the administrator too: approvals, and lists of keys."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Intent:
     reason: str | None = None
     replaces: Revision | None = None
     decided_on: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    """Names of the conditions that were asked for and held: `tested`, `deployed:E`, `approval`."""
 
 
 class Wish(Protocol):

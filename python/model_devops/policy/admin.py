@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, field
 
-from model_devops.config.types import Approval, Environment, Level
+from model_devops.config.types import Approval, Environment, Key, Level
 from model_devops.errors import Problem, UsageError
 
 PATH = Path("/etc/model-devops/policy.yaml")
@@ -30,6 +30,8 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prereleases: bool = True
     """False: takes no pre-releases, whatever model.yaml says."""
     proof: list[Level] = field(default_factory=list)
+    signed_by: list[Key] = field(default_factory=list)
+    """Asked beside the list of model.yaml: a statement's key must be in both."""
 
 
 class Further(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,7 +53,28 @@ def rules_for(environment: str) -> list[Rule]:
             hint="ask the administrator to make it readable for this user: without it nothing is taken",
         ) from error
     environments = _read(data).environments
-    return [environments[name] for name in ("*", environment) if name in environments]
+    return [_with_keys(environments[name]) for name in ("*", environment) if name in environments]
+
+
+def _with_keys(rule: Rule) -> Rule:
+    """The rule with the text of its keys. Their files lie beside this one."""
+    from model_devops.policy.trust import texts, with_persons
+
+    where = f"the administrator's policy {PATH}"
+    return msgspec.structs.replace(
+        rule,
+        signed_by=texts(rule.signed_by, _key_file, where),
+        approval=with_persons(rule.approval, _key_file, where),
+    )
+
+
+def _key_file(path: str) -> bytes | None:
+    try:
+        return (PATH.parent / path).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{PATH.parent / path} can't be read: {error.strerror}", kind="admin-policy") from error
 
 
 def tighten(environment: Environment, rules: list[Rule]) -> Environment:

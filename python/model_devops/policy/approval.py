@@ -13,8 +13,8 @@ from model_devops.deploy.states import current
 from model_devops.deploy.target import Target
 from model_devops.errors import Problem, RefusedError, UsageError
 from model_devops.policy import facts
-from model_devops.policy.person import Person, accepts, objection
-from model_devops.policy.source import Policy, kept_approvals
+from model_devops.policy.person import SIGNED, Person, accepts, objection, signing
+from model_devops.policy.source import Policy, kept_approvals, kept_trust
 from model_devops.project import Project
 from model_devops.release.evidence import Approved, Evidence, Rejected
 from model_devops.release.standing import Accept, rejected_weights, rejections, revocations
@@ -37,8 +37,9 @@ def approve(
 
     `reason` says where the release was seen, if not where the policy wants it (A2); `comment` is only recorded.
     """
+    person = signing(person, policy.approvals, project.store.signer)
     evidence = project.store.evidence(release.digest)
-    accept = accepts(policy.approvals)
+    accept = accepts(policy.approvals, policy.trust)
     problems = _ended(project, release, accept)
     unfit = [objection(approval, person, project, release) for approval in policy.approvals]
     if unfit and all(unfit):  # where several are asked, others may give theirs (P3)
@@ -48,6 +49,10 @@ def approve(
         if approval.after:
             found, problem = _seen(approval, policy, release, evidence, others, accept, reason)
             seen, problems = found or seen, problems + ([problem] if problem else [])
+    if person.origin != SIGNED and not policy.trust.takes(project.store.signer):
+        problems.append(
+            f"{policy.name} takes only what is signed: approve{policy.trust.how().replace(', with', ' with')}"
+        )
     _refuse(problems, release, policy.name)
     for item in rejected_weights(project.store, release.record.identity, accept):
         notices.warn(f"the weights of {release.version} were {facts.said(project.store, item, release)}")
@@ -98,7 +103,7 @@ def _seen(
     if environment not in policy.model.environments:
         return None, f"there is no environment {environment} where the policy comes from"
     target = others(environment)
-    verified = facts.verified_in(environment, release, evidence, target, accept)
+    verified = facts.verified_in(environment, release, evidence, target, accept, policy.trust)
     if not verified.holds:
         return None, verified.message
     runs = current(target.revisions())
@@ -156,6 +161,7 @@ def must_leave(store: Store, target: Target) -> Stored | None:
     if runs is None or runs.release is None or place is None:
         return None
     release = store.find(runs.release)
-    found = rejections(store, release.record.identity, accepts(kept_approvals(place))) if release else []
+    accept = accepts(kept_approvals(place), kept_trust(place))
+    found = rejections(store, release.record.identity, accept) if release else []
     here = any(isinstance(item.body, Rejected) and item.body.environment == place.environment for item in found)
     return release if here else None

@@ -15,18 +15,19 @@ from model_devops.deploy.states import block, current
 from model_devops.deploy.target import Target
 from model_devops.errors import ModelDevopsError, Problem, RefusedError, UnreachableError
 from model_devops.policy import facts
-from model_devops.policy.person import Person, accepts, objection
+from model_devops.policy.person import SIGNED, accepts, objection, persons, speaker
 from model_devops.policy.source import Policy
+from model_devops.policy.trust import signed_by, signed_with
 from model_devops.project import Project
 from model_devops.release.evidence import Approved, Evidence
-from model_devops.release.standing import Accept, built_here, counting, rejected_weights, rejections, revocations
+from model_devops.release.standing import Accept, build_words, counting, rejected_weights, rejections, revocations
 from model_devops.release.store import Stored, order
 from model_devops.versioning.contested import contested, two_releases, way_on
 
 Others = Callable[[str], Target]
 """Opens another environment of the same model, by name."""
 UNKNOWN_HERE = "built-here"
-"""The condition whose failure means that this store can't tell (8), not that the release is refused (S7)."""
+"""The condition whose failure means, where there is no evidence, that this store can't tell (8, S7)."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Condition:
     """What was found; where it doesn't hold, also what to do next."""
     evidence: list[str] = field(default_factory=list)
     """Digests of the statements that it was decided on."""
+    keys: list[str] = field(default_factory=list)
+    """Fingerprints of the keys that signed these, where the policy asks for signatures."""
 
 
 def conditions(project: Project, policy: Policy, release: Stored, *, target: Target, others: Others) -> list[Condition]:
@@ -61,7 +64,8 @@ def refusal(found: list[Condition], release: Stored, environment: str) -> ModelD
     missing = unmet(found)
     if not missing:
         return None
-    error = UnreachableError if any(one.name == UNKNOWN_HERE for one in missing) else RefusedError
+    unknown = any(one.name == UNKNOWN_HERE and not one.evidence for one in missing)
+    error = UnreachableError if unknown else RefusedError
     one = missing[0] if len(missing) == 1 else None
     why = one.message if one else f"{len(missing)} conditions do not hold"
     return error(
@@ -88,7 +92,7 @@ class _Question:
 
     @cached_property
     def accept(self) -> Accept:
-        return accepts(self.policy.approvals)
+        return accepts(self.policy.approvals, self.policy.trust)
 
     def answers(self) -> Iterator[Condition]:
         yield self.not_revoked()
@@ -127,8 +131,16 @@ class _Question:
 
     def built_here(self) -> Condition:
         """S7: whoever filled this store without the build's own word doesn't know what else was said."""
-        if built_here(self.project.store, self.release):
-            return Condition(UNKNOWN_HERE, True, "its build is known in this store")
+        trust = self.policy.trust
+        words = build_words(self.evidence, self.release, self.accept)
+        good = [item for item in words if trust.holds(item)]
+        if good:
+            message = f"its build is known in this store{trust.used(good[:1])}"
+            used = good[:1] if trust.lists else []
+            return Condition(UNKNOWN_HERE, True, message, [item.digest for item in used], trust.keys(used))
+        if words:
+            again = f"answer for it: `model-devops store accept {self.release.version} --reason WHY`{trust.how()}"
+            return Condition(UNKNOWN_HERE, False, f"{trust.objection(words[-1])}: {again}", [words[-1].digest])
         message = (
             f"{self.project.store.location} lacks the word of the build that made it, so it may lack a revocation too:"
             f" name the store that has it (`store:` in model.yaml or --store), or answer for it:"
@@ -162,19 +174,20 @@ class _Question:
 
     def tested(self) -> Condition:
         """T2."""
-        found = facts.tested(self.release, self.evidence, self.accept, self.project.git, self.policy.line)
-        return Condition("tested", found.holds, found.message, found.evidence)
+        line, git = self.policy.line, self.project.git
+        found = facts.tested(self.release, self.evidence, self.accept, git, line, self.policy.trust)
+        return Condition("tested", found.holds, found.message, found.evidence, found.keys)
 
     def deployed(self, environment: str) -> Condition:
         """A4."""
         found = self._verified_in(environment)
-        return Condition(f"deployed:{environment}", found.holds, found.message, found.evidence)
+        return Condition(f"deployed:{environment}", found.holds, found.message, found.evidence, found.keys)
 
     def _verified_in(self, environment: str) -> facts.Fact:
         if environment not in self.policy.model.environments:
             return facts.Fact(False, f"there is no environment {environment} where the policy comes from")
         target = self.target if environment == self.policy.name else self.others(environment)
-        return facts.verified_in(environment, self.release, self.evidence, target, self.accept)
+        return facts.verified_in(environment, self.release, self.evidence, target, self.accept, self.policy.trust)
 
     def approval(self, approval: Approval) -> Condition:
         """A1, A2: one standing approval that meets all that is asked is enough."""
@@ -184,20 +197,35 @@ class _Question:
         good = counting(mine, self.accept, lambda item: self._collect(approval, item, objections))
         if not good:
             why = "; ".join(dict.fromkeys(objections)) or "nobody has approved it"
-            return Condition("approval", False, f"not approved ({why}): run `{command}`")
+            return Condition("approval", False, f"not approved ({why}): run `{command}`{self._how(approval)}")
         digests = [item.digest for item in good]
         seen = self._verified_in(approval.after) if approval.after else None
         if seen is not None and not seen.holds:
             return Condition("approval", False, f"approved, but {seen.message}", [*digests, *seen.evidence])
-        names = ", ".join(f"{item.body.by} ({item.body.origin})" for item in good)
-        return Condition("approval", True, f"approved by {names}", digests + (seen.evidence if seen else []))
+        people = [speaker(item, approval) for item in good]
+        names = ", ".join(f"{person.name} ({person.origin})" for person in people)
+        fingerprints = [key for item in good if (key := self._key(approval, item))]
+        message = f"approved by {names}{signed_by(fingerprints)}"
+        return Condition("approval", True, message, digests + (seen.evidence if seen else []), fingerprints)
+
+    def _key(self, approval: Approval, item: Evidence) -> str | None:
+        """The fingerprint of the key that made an approval count."""
+        people = [key for keys in persons(approval).values() for key in keys]
+        return self.policy.trust.key(item) or signed_with(item, people)
+
+    def _how(self, approval: Approval) -> str:
+        """The key of a person will do as well, where the policy names any."""
+        how = self.policy.trust.how()
+        return f"{how}, or to the key of {', '.join(approval.keys)}" if how and approval.keys else how
 
     def _approves(self, item: Evidence) -> bool:
         return item.kind == "approved" and cast(Approved, item.body).environment == self.policy.name
 
     def _collect(self, approval: Approval, item: Evidence, objections: list[str]) -> bool:
-        person = Person(item.body.by or "nobody", item.body.origin)
+        person, trust = speaker(item, approval), self.policy.trust
         found = objection(approval, person, self.project, self.release) or self._expired(approval, item)
+        if found is None and person.origin != SIGNED and not trust.holds(item):
+            found = trust.objection(item)
         if found:
             objections.append(found)
         return found is None

@@ -10,6 +10,7 @@ from model_devops.adapters.git import Git
 from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.states import block
 from model_devops.deploy.target import Target
+from model_devops.policy.trust import Trust
 from model_devops.release.evidence import Deployed, Evidence, Tested
 from model_devops.release.standing import Accept, counting, on_release_branch
 from model_devops.release.store import Store, Stored
@@ -22,26 +23,36 @@ class Fact:
     holds: bool
     message: str
     evidence: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    """Fingerprints of the keys that signed them, where that is asked."""
 
 
-def tested(release: Stored, evidence: Sequence[Evidence], accept: Accept, git: Git | None, line: str | None) -> Fact:
+def tested(
+    release: Stored, evidence: Sequence[Evidence], accept: Accept, git: Git | None, line: str | None, trust: Trust
+) -> Fact:
     """Whether the newest test that counts passed (T2); of several newest the worst counts.
 
     `line`: the head of the release branch as fetched now; without one the word of the evidence has to do.
+    One that passed counts only where it is signed as is asked; one that failed always does.
     """
-    again = f"run `model-devops test --release {release.version}`"
+    again = f"run `model-devops test --release {release.version}`{trust.how()}"
     counts = _counts_for_final(evidence, git, line) if not release.record.is_prerelease else _clean
-    newest = counting(_of(evidence, "tested"), accept, counts)
+    asked = counting(_of(evidence, "tested"), accept, counts)
+    newest = counting(
+        _of(evidence, "tested"), accept, lambda item: counts(item) and (not _has_passed(item) or trust.holds(item))
+    )
     bodies = [cast(Tested, item.body) for item in newest]
     digests = [item.digest for item in newest]
     failed = next((body for body in bodies if not body.passed), None)
     if failed is not None:
         why = f": {failed.message}" if failed.message else ""
         return Fact(False, f"its tests failed{why}; mend it, or {again}", digests)
+    if not bodies and asked:
+        return Fact(False, f"{trust.objection(asked[-1])}: {again}", [asked[-1].digest])
     if not bodies:
         others = counting(_of(evidence, "tested"), accept)
         return Fact(False, f"{_why_none(others)}: {again}{_where(others)}")
-    return Fact(True, "; ".join(_passed(body) for body in bodies), digests)
+    return Fact(True, "; ".join(_passed(body) for body in bodies) + trust.used(newest), digests, trust.keys(newest))
 
 
 def _why_none(others: list[Evidence]) -> str:
@@ -62,6 +73,10 @@ def _passed(body: Tested) -> str:
     return (
         f"passed its tests{at}, with {', '.join(body.accepted)} not comparable and accepted by {body.by}: {body.reason}"
     )
+
+
+def _has_passed(item: Evidence) -> bool:
+    return cast(Tested, item.body).passed
 
 
 def _clean(item: Evidence) -> bool:
@@ -99,31 +114,36 @@ def _newest_here(git: Git | None, named: set[str]) -> set[str]:
 
 
 def verified_in(
-    environment: str, release: Stored, evidence: Sequence[Evidence], target: Target, accept: Accept
+    environment: str, release: Stored, evidence: Sequence[Evidence], target: Target, accept: Accept, trust: Trust
 ) -> Fact:
     """Whether the release was verified there, and no failed rollout or proof and no block came later (A4).
 
     Rejection and revocation end it too: they are conditions of their own, asked for every environment. What the
-    target knows and nobody wrote down yet is later than all evidence (D9).
+    target knows and nobody wrote down yet is later than all evidence (D9). That it was verified counts only where it
+    is signed as is asked, and the target's own word isn't.
     """
-    deploy = f"deploy it there: `model-devops deploy {environment} --release {release.version}`"
+    deploy = f"deploy it there: `model-devops deploy {environment} --release {release.version}`{trust.how()}"
     by = block(target.revisions(), target.place(), release)
     if by is not None:
         return Fact(False, rolled_back(environment, release, by))
     here = [item for item in _of(evidence, "deployed") if _about(item, environment)]
-    newest = counting(here, accept, _decides)
+    asked = counting(here, accept, _decides)
+    newest = counting(here, accept, lambda item: _decides(item) and (not _verified(item) or trust.holds(item)))
     digests = [item.digest for item in newest]
     statuses = [cast(Deployed, item.body).status for item in newest]
     unwritten = _unwritten(release, evidence, target)
-    if unwritten:
+    if unwritten and not (trust.lists and unwritten[-1].status == VERIFIED):
         statuses = [unwritten[-1].status]
     bad = next((status for status in statuses if status != VERIFIED), None)
     if bad is not None:
         what = "its proof failed" if bad == "proof-failed" else "its rollout failed"
         return Fact(False, f"{what} in {environment}, and it was not verified there since; {deploy}", digests)
+    if not statuses and (asked or unwritten):
+        why = trust.objection(asked[-1]) if asked else f"that it was verified in {environment} is not written down"
+        return Fact(False, f"{why}; {deploy}", [item.digest for item in asked[-1:]])
     if not statuses:
         return Fact(False, f"not verified in {environment}: {deploy}")
-    return Fact(True, f"verified in {environment}", digests)
+    return Fact(True, f"verified in {environment}{trust.used(newest)}", digests, trust.keys(newest))
 
 
 def rolled_back(environment: str, release: Stored, by: Revision) -> str:
@@ -144,6 +164,10 @@ def said(store: Store, item: Evidence, release: Stored) -> str:
 
 def _about(item: Evidence, environment: str) -> bool:
     return item.kind == "withdrawn" or cast(Deployed, item.body).environment == environment
+
+
+def _verified(item: Evidence) -> bool:
+    return cast(Deployed, item.body).status == VERIFIED
 
 
 def _decides(item: Evidence) -> bool:

@@ -6,16 +6,21 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model_devops.adapters.ci import Build
 from model_devops.config.types import Approval
-from model_devops.errors import UsageError
+from model_devops.errors import RefusedError, UsageError
+from model_devops.policy.trust import Trust, signed_with
 from model_devops.project import Project
 from model_devops.release.evidence import Evidence
 from model_devops.release.standing import Accept
 from model_devops.release.store import Stored
 
-CLI = "cli"
+if TYPE_CHECKING:
+    from model_devops.adapters.keys import PublicKey, Signer
+
+CLI, SIGNED = "cli", "signed"
 _LONGEST = 200
 
 
@@ -71,20 +76,58 @@ def vouched_only(approvals: Iterable[Approval]) -> bool:
     return any(approval.by or approval.not_author is not False for approval in approvals)
 
 
-def accepts(approvals: Iterable[Approval]) -> Accept:
-    """Which `withdrawn` count for an environment with these approvals: those of their origins (S5)."""
-    strict = vouched_only(approvals)
+def accepts(approvals: Iterable[Approval], trust: Trust) -> Accept:
+    """Which `withdrawn` count for an environment: those of its approvals' origins, signed as it asks (S5)."""
+    approvals = list(approvals)
 
     def accept(item: Evidence) -> bool:
-        return not strict or item.body.origin != CLI
+        speakers = [speaker(item, approval) for approval in approvals if vouched_only([approval])]
+        signed = trust.holds(item) or any(person.origin == SIGNED for person in speakers)
+        return signed and all(person.origin != CLI for person in speakers)
 
     return accept
+
+
+def speaker(item: Evidence, approval: Approval) -> Person:
+    """Whose word a statement is: the owner's of the key that signed it (A1), else what it says itself.
+
+    That it says itself it was signed is nobody's word.
+    """
+    for name, keys in persons(approval).items():
+        if signed_with(item, keys):
+            return Person(name, SIGNED)
+    origin = CLI if item.body.origin == SIGNED else item.body.origin
+    return Person(item.body.by or "nobody", origin)
+
+
+def signing(person: Person, approvals: Iterable[Approval], signer: Signer | None) -> Person:
+    """Who speaks with this key: its owner, where the policy names one. Raises RefusedError for another's name."""
+    if signer is None:
+        return person
+    owners = {name for one in approvals for name, keys in persons(one).items() if signer.public in keys}
+    if not owners or person.origin != CLI:
+        return person
+    if person.name in owners:
+        return Person(person.name, SIGNED)
+    raise RefusedError(
+        f"this key is that of {', '.join(sorted(owners))}, not of {person.name}",
+        kind="not-your-key",
+        hint=f"say so: --as {min(owners)}; or sign with a key of your own",
+    )
+
+
+def persons(approval: Approval) -> dict[str, list[PublicKey]]:
+    """The keys of persons, by name."""
+    from model_devops.adapters.keys import load_public
+
+    return {name: [load_public(pem, f"the key of {name}")] for name, pem in approval.keys.items()}
 
 
 def objection(approval: Approval, person: Person, project: Project, release: Stored) -> str | None:
     """Why this approval may not come from this person, or None (A1)."""
     if vouched_only([approval]) and person.origin == CLI:
-        return f"{person.name} is a name given on the command line, and only CI's word counts here"
+        whose = "CI's word or a person's key counts" if approval.keys else "CI's word counts"
+        return f"{person.name} is a name given on the command line, and only {whose} here"
     if approval.by and person.name not in approval.by:
         return f"{person.name} may not approve; allowed: {', '.join(approval.by)}"
     if approval.not_author is False:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from model_devops.config.types import Approval, Environment, Model
 from model_devops.deploy.revision import Place, Source
 from model_devops.errors import RefusedError, UnreachableError
 from model_devops.policy.admin import Rule, rules_for, tighten
+from model_devops.policy.trust import Trust, beside, trust, with_keys
 
 if TYPE_CHECKING:
     from model_devops.adapters.git import Git
@@ -29,6 +31,8 @@ class Policy:
     """The block to use, and to remember: policy from the source, tightened by the administrator (P1, P3)."""
     approvals: tuple[Approval, ...]
     """What approvals must fulfil, model.yaml's and the administrator's; every one of them."""
+    trust: Trust
+    """Whose signatures count (P1), model.yaml's keys and the administrator's."""
     model: Model
     """model.yaml at the source."""
     source: Source
@@ -49,6 +53,7 @@ def read_policy(project: Project, environment: str, *, remembered: Place | None,
     remote = project.git.remote() if project.git else None
     if project.git is None or remote is None:
         block = _block(project.model, environment, project.path)
+        block = with_keys(block, lambda key: _here(project.folder / key), project.path)
         return _policy(project, environment, block, project.model, _own_source(project))
     try:
         return _fetched(project, project.git, remote, environment, prerelease)
@@ -108,6 +113,20 @@ def kept_approvals(place: Place) -> tuple[Approval, ...]:
     return _approvals(_kept(place), rules_for(place.environment))
 
 
+def kept_trust(place: Place) -> Trust:
+    """The same for keys (D8)."""
+    return _trust(_kept(place), rules_for(place.environment))
+
+
+def _trust(read: Environment | None, rules: list[Rule]) -> Trust:
+    return trust([*([read.signed_by] if read else []), *(rule.signed_by for rule in rules)])
+
+
+def _here(file: Path) -> bytes | None:
+    """A key file of the working tree."""
+    return file.read_bytes() if file.is_file() else None
+
+
 def _kept(place: Place) -> Environment | None:
     return msgspec.convert(place.policy, Environment) if place.policy else None
 
@@ -128,7 +147,7 @@ def _policy(
     here = project.model.environments.get(name)
     if block.prereleases and here is not None:  # the other settings are the checkout's (P1)
         block = msgspec.structs.replace(block, env=here.env)
-    return Policy(name, block, _approvals(read, rules), model, source, commit, line, note)
+    return Policy(name, block, _approvals(read, rules), _trust(read, rules), model, source, commit, line, note)
 
 
 def _approvals(read: Environment | None, rules: list[Rule]) -> tuple[Approval, ...]:
@@ -140,6 +159,10 @@ def _own_source(project: Project) -> Source:
     """Without a remote the working tree counts (P2)."""
     folder = project.git.common_dir if project.git else project.folder
     return Source(repository=os.path.realpath(folder), path=project.path)
+
+
+def _committed(git: Git, tip: str, path: str) -> bytes | None:
+    return None if path.startswith("../") else git.show(tip, path)
 
 
 class _Protected(NamedTuple):
@@ -165,7 +188,9 @@ def _protected(project: Project, git: Git, remote: Remote) -> _Protected:
 
 def _fetched(project: Project, git: Git, remote: Remote, environment: str, prerelease: bool) -> Policy:
     branch, tip, path, model = _protected(project, git, remote)
-    block = _block(model, environment, f"{path} on {remote.name}/{branch}")
+    where = f"{path} on {remote.name}/{branch}"
+    block = _block(model, environment, where)
+    block = with_keys(block, lambda key: _committed(git, tip, beside(path, key)), where)
     source = Source(remote=remote.key, branch=branch, path=path)
     line = None
     if not prerelease:

@@ -8,9 +8,12 @@ written: the newest is the one that none names, and of several such the worst co
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    from model_devops.release.bundles import Signature
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 #: Predicate type by kind. Kinds without a vetted type have a URN of our own.
@@ -23,6 +26,7 @@ PREDICATE_TYPES = {
     "revoked": "urn:model-devops:revoked:v1",
     "withdrawn": "urn:model-devops:withdrawn:v1",
     "accepted": "urn:model-devops:accepted:v1",
+    "decided": "https://slsa.dev/verification_summary/v1",
 }
 KINDS = tuple(PREDICATE_TYPES)
 
@@ -158,8 +162,27 @@ class Accepted(Body, frozen=True, kw_only=True):
     reason: str
 
 
+class Decided(Body, frozen=True, kw_only=True):
+    """An environment took or refused the release. For others: nothing of ours is decided on it."""
+
+    kind: ClassVar[str] = "decided"
+    environment: str
+    action: str
+    """`deploy` or `rollback`."""
+    passed: bool
+    policy: str
+    """URI of where the policy was read."""
+    policy_digest: str
+    """`sha256:…` of all that was demanded."""
+    decided_on: list[str] = msgspec.field(default_factory=list)
+    levels: list[str] = msgspec.field(default_factory=list)
+    """What was asked for and held: `tested`, `deployed:E`, `approval`."""
+    failed: list[str] = msgspec.field(default_factory=list)
+    """The conditions that didn't hold."""
+
+
 BODIES: dict[str, type[Body]] = {
-    body.kind: body for body in (Built, Tested, Approved, Rejected, Deployed, Revoked, Withdrawn, Accepted)
+    body.kind: body for body in (Built, Tested, Approved, Rejected, Deployed, Revoked, Withdrawn, Accepted, Decided)
 }
 
 
@@ -171,6 +194,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     """Release digest that it is about."""
     body: Body
+    statement: str = ""
+    """Digest of the statement itself. Two manifests may wrap one statement, which is then still only one word."""
+    signature: Signature | None = None
+    """Who claims to have signed it; unchecked. None: nobody."""
 
     @property
     def kind(self) -> str:

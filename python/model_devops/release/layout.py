@@ -158,4 +158,4 @@ def _may_be_other(entry: Descriptor) -> bool:
     tag = tag_of(entry)
     if tag is not None:
         return tag.startswith("sha256-") and "." not in tag
-    return bool(entry.get("artifactType", statements.IN_TOTO) == statements.IN_TOTO)
+    return entry.get("artifactType", statements.IN_TOTO) in statements.TYPES

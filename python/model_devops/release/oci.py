@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -39,6 +39,9 @@ from model_devops.release.record import Record
 from model_devops.release.referrers import Referrers
 from model_devops.release.repository import Listing, Repository
 from model_devops.release.store import PackedFiles, Stored, order
+
+if TYPE_CHECKING:
+    from model_devops.adapters.keys import Signer
 
 
 class OciStore:
@@ -125,6 +128,7 @@ class OciStore:
 
     def prepare(self) -> None:
         """See `Store.prepare`."""
+        _ = self.signer
         self.repository.prepare()
 
     def find(self, reference: str) -> Stored | None:
@@ -256,6 +260,11 @@ class OciStore:
         layers = [layer for layer in self._layers(release) if layer.artifact in wanted]
         with task("copying", sum(layer.size for layer in layers)) as advance:
             materialise(self.blobs, layers, layout, target, Meter(advance))
+
+    @property
+    def signer(self) -> Signer | None:
+        """See `Store.signer`."""
+        return self._referrers.signer
 
     def add_evidence(self, release: str, body: Body) -> Evidence:
         """See `Store.add_evidence`."""

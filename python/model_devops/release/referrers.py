@@ -7,18 +7,23 @@ statements, and ours where they can't be read although their bytes are whole, ar
 from __future__ import annotations
 
 import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from model_devops.adapters.documents import parsed
 from model_devops.errors import RefusedError, UnreachableError
-from model_devops.release import statements
+from model_devops.release import bundles, statements
 from model_devops.release.blobs import HEAL
 from model_devops.release.evidence import Body, Evidence
 from model_devops.release.packing import digest_of, is_digest
 from model_devops.release.repository import Listing, Repository
 from model_devops.release.standing import counting
 from model_devops.release.store import Stored
+
+if TYPE_CHECKING:
+    from model_devops.adapters.keys import Signer
 
 _OWN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.[0-9a-f]{16}")
 
@@ -29,6 +34,13 @@ class Referrers:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._read: dict[str, Evidence] = {}
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """The key that statements are signed with from now on. Raises UsageError where it can't be used."""
+        from model_devops.adapters.keys import from_environment
+
+        return from_environment()
 
     def all(self, listing: Listing, release: str | None = None) -> list[Evidence]:
         """All statements, or those about one release, in the order in which they were written.
@@ -72,19 +84,20 @@ class Referrers:
     def _parse(self, digest: str) -> Evidence:
         try:
             manifest = parsed(self._repository.manifest(digest))
-            release = manifest["subject"]["digest"]
-            if manifest["artifactType"] != statements.IN_TOTO:
-                raise statements.Foreign(manifest["artifactType"])
+            release, kind = manifest["subject"]["digest"], manifest["artifactType"]
+            if kind not in statements.TYPES:
+                raise statements.Foreign(kind)
             (layer,) = manifest["layers"]
-            statement_digest = layer["digest"]
-            if not is_digest(release) or not is_digest(statement_digest):
+            if not is_digest(release) or not is_digest(layer["digest"]):
                 raise ValueError("a digest that is none")
+            content = self._repository.blobs.read(layer["digest"])
         except (KeyError, TypeError) as error:
             raise statements.Foreign(f"no statement: {error} is missing") from error
         except ValueError as error:
             raise error if isinstance(error, statements.Foreign) else statements.Garbled(str(error)) from error
-        body = statements.loads(self._repository.blobs.read(statement_digest), release)
-        return Evidence(digest=digest, release=release, body=body)
+        text, signature = (content, None) if kind == statements.IN_TOTO else _unpacked(content, manifest)
+        body = statements.loads(text, release)
+        return Evidence(digest=digest, release=release, body=body, statement=digest_of(text), signature=signature)
 
     def add(self, listing: Listing, subject: Stored, body: Body) -> Evidence:
         """Write a statement and list it; where the repository locks, the caller holds the lock."""
@@ -92,13 +105,16 @@ class Referrers:
         body = msgspec.structs.replace(body, supersedes=self._newest(listing, release, body))
         statement = statements.dumps(body, release, f"{subject.record.name}@{subject.version}")
         size = len(self._repository.manifest(release))
-        manifest = statements.manifest(statement, body.kind, release, size)
-        for data in (statements.EMPTY, statement):
+        layer = bundles.dumps(statement, self.signer) if self.signer else statement
+        media_type = statements.BUNDLE if self.signer else statements.IN_TOTO
+        manifest = statements.manifest(layer, media_type, body.kind, release, size)
+        for data in (statements.EMPTY, layer):
             self._repository.blobs.put(data)
         self._repository.blobs.settle()
         digest = digest_of(manifest)
-        listing.put(manifest, statements.IN_TOTO, statements.tag(release, digest))
-        return Evidence(digest=digest, release=release, body=body)
+        listing.put(manifest, media_type, statements.tag(release, digest))
+        signature = bundles.loads(layer)[1] if self.signer else None
+        return Evidence(digest=digest, release=release, body=body, statement=digest_of(statement), signature=signature)
 
     def _newest(self, listing: Listing, release: str, body: Body) -> list[str]:
         """Digests of what the new statement comes after: same release, kind and environment (S3).
@@ -112,6 +128,16 @@ class Referrers:
             if item.kind == body.kind and getattr(item.body, "environment", None) == environment
         ]
         return sorted(item.digest for item in counting(same))
+
+
+def _unpacked(content: bytes, manifest: dict[str, Any]) -> tuple[bytes, bundles.Signature | None]:
+    """The statement of a bundle and its signature. Unreadable is Garbled if it says it is ours, else Foreign."""
+    try:
+        return bundles.loads(content)
+    except statements.Garbled as error:
+        if statements.announced(manifest.get("annotations") or {}):
+            raise
+        raise statements.Foreign(str(error)) from error
 
 
 def _own_tags(listing: Listing, release: str | None) -> list[str]:

@@ -19,14 +19,26 @@ def anyone(_: Evidence) -> bool:
 
 
 def standing(evidence: Iterable[Evidence], accept: Accept = anyone) -> list[Evidence]:
-    """Those statements that no `withdrawn` about the same release ends. A `withdrawn` always stands (S5)."""
+    """Those statements that no `withdrawn` about the same release ends. A `withdrawn` always stands (S5).
+
+    With a statement ends every copy of it: else one that was withdrawn would come back under another manifest.
+    """
     evidence = list(evidence)
     ended = {
         (item.release, cast(Withdrawn, item.body).statement)
         for item in evidence
         if item.kind == "withdrawn" and accept(item)
     }
-    return [item for item in evidence if item.kind == "withdrawn" or (item.release, item.digest) not in ended]
+    copies = {(item.release, item.statement) for item in evidence if item.statement and _name(item) in ended}
+    return [
+        item
+        for item in evidence
+        if item.kind == "withdrawn" or not (_name(item) in ended or (item.release, item.statement) in copies)
+    ]
+
+
+def _name(item: Evidence) -> tuple[str, str]:
+    return item.release, item.digest
 
 
 def counting(evidence: Iterable[Evidence], accept: Accept = anyone, among: Accept = anyone) -> list[Evidence]:
@@ -114,7 +126,11 @@ def on_release_branch(item: Evidence) -> bool:
 
 def built_here(store: Store, release: Stored) -> bool:
     """Whether the store has the word of the build that the record names, or a person's instead (S7)."""
-    for item in standing(store.evidence(release.digest)):
-        if item.kind == "accepted" or (item.kind == "built" and item.body.id == release.record.origin.build_id):
-            return True
-    return False
+    return bool(build_words(store.evidence(release.digest), release))
+
+
+def build_words(evidence: Iterable[Evidence], release: Stored, accept: Accept = anyone) -> list[Evidence]:
+    """The word of the build that made a release, and what persons said in its place (S7)."""
+    build = release.record.origin.build_id
+    stand = standing(evidence, accept)
+    return [item for item in stand if item.kind == "accepted" or (item.kind == "built" and item.body.id == build)]

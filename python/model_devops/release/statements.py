@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import msgspec
 
-from model_devops.release.evidence import BODIES, PREDICATE_TYPES, STATEMENT_TYPE, Body, Built, Tested
+from model_devops.release.evidence import BODIES, PREDICATE_TYPES, STATEMENT_TYPE, Body, Built, Decided, Tested
 from model_devops.release.packing import MANIFEST, digest_of
 
 IN_TOTO = "application/vnd.in-toto+json"
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+#: What the manifest of a statement says it is: unsigned, and signed (bundles.py).
+TYPES = (IN_TOTO, BUNDLE)
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 EMPTY = b"{}"
-PREDICATE_ANNOTATION = "in-toto.io/predicate-type"
+_ANNOTATIONS = {IN_TOTO: "in-toto.io/predicate-type", BUNDLE: "dev.sigstore.bundle.predicateType"}
 OURS = "modelDevops"
 
 
@@ -37,7 +41,7 @@ def dumps(body: Body, release: str, name: str) -> bytes:
         "_type": STATEMENT_TYPE,
         "subject": [{"name": name, "digest": {"sha256": release.removeprefix("sha256:")}}],
         "predicateType": PREDICATE_TYPES[body.kind],
-        "predicate": _standard(body) | {OURS: msgspec.to_builtins(body)},
+        "predicate": _standard(body, name) | {OURS: msgspec.to_builtins(body)},
     }
     text = json.dumps(_plain(statement), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "replace")
@@ -62,18 +66,29 @@ def loads(data: bytes, release: str) -> Body:
         raise Garbled(f"a statement of kind {kind!r} that can't be read: {error}") from error
 
 
-def manifest(statement: bytes, kind: str, release: str, release_size: int) -> bytes:
-    """The manifest that attaches a statement to the release's manifest (`subject`)."""
+def manifest(layer: bytes, media_type: str, kind: str, release: str, release_size: int) -> bytes:
+    """The manifest that attaches a statement to the release's manifest (`subject`).
+
+    `layer`: the statement, or the bundle that holds it; `media_type`: which of the two (TYPES).
+    """
+    annotations = {_ANNOTATIONS[media_type]: PREDICATE_TYPES[kind]}
+    if media_type == BUNDLE:
+        annotations["dev.sigstore.bundle.content"] = "dsse-envelope"
     document = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "artifactType": IN_TOTO,
+        "artifactType": media_type,
         "config": {"mediaType": EMPTY_TYPE, "digest": digest_of(EMPTY), "size": len(EMPTY)},
-        "layers": [{"mediaType": IN_TOTO, "digest": digest_of(statement), "size": len(statement)}],
+        "layers": [{"mediaType": media_type, "digest": digest_of(layer), "size": len(layer)}],
         "subject": {"mediaType": MANIFEST, "digest": release, "size": release_size},
-        "annotations": {PREDICATE_ANNOTATION: PREDICATE_TYPES[kind]},
+        "annotations": annotations,
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def announced(annotations: dict[str, Any]) -> bool:
+    """Whether a manifest says that it holds a statement of a kind of ours, or one that others make as well."""
+    return annotations.get(_ANNOTATIONS[BUNDLE]) in PREDICATE_TYPES.values()
 
 
 def tag(release: str, statement_manifest: str) -> str:
@@ -101,11 +116,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _standard(body: Body) -> dict[str, Any]:
+def _standard(body: Body, name: str) -> dict[str, Any]:
     if isinstance(body, Built):
         return _provenance(body)
     if isinstance(body, Tested):
         return _test_result(body)
+    if isinstance(body, Decided):
+        return _summary(body, name)
     return {}
 
 
@@ -142,6 +159,21 @@ def _test_result(body: Tested) -> dict[str, Any]:
     result["warnedTests"] = warned
     result["failedTests"] = [name for name, gate in tests.items() if gate.status not in good and name not in warned]
     return result
+
+
+def _summary(body: Decided, name: str) -> dict[str, Any]:
+    """SLSA verification summary v1. Its levels are those of our policy, and none of SLSA's tracks."""
+    model = name.partition("@")[0]
+    levels = ["MODEL_DEVOPS_" + re.sub(r"[^A-Z0-9]", "_", level.upper()) for level in body.levels]
+    return {
+        "verifier": {"id": f"urn:model-devops:environment:{model}:{body.environment}"},
+        "timeVerified": body.time,
+        "resourceUri": f"urn:model-devops:release:{name}",
+        "policy": {"uri": body.policy, "digest": {"sha256": body.policy_digest.removeprefix("sha256:")}},
+        "inputAttestations": [{"digest": {"sha256": one.removeprefix("sha256:")}} for one in body.decided_on],
+        "verificationResult": "PASSED" if body.passed else "FAILED",
+        "verifiedLevels": levels if body.passed else ["FAILED"],
+    }
 
 
 def _commit(commit: str | None) -> list[dict[str, Any]]:

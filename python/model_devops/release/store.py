@@ -15,6 +15,8 @@ from model_devops.release.record import Record
 if TYPE_CHECKING:
     from semver import Version
 
+    from model_devops.adapters.keys import Signer
+
 
 class Stored:
     """A release in a store: its digest (of the OCI manifest) and its record."""
@@ -41,7 +43,14 @@ class Store(Protocol):
     def prepare(self) -> None:
         """Make the store ready to be written to, and try it: a build asks before it trains.
 
-        Raises UsageError (kind `read-only`) or UnreachableError (kind `disk-full`).
+        Raises UsageError (kind `read-only`, or `key`: see `signer`) or UnreachableError (kind `disk-full`).
+        """
+
+    @property
+    def signer(self) -> Signer | None:
+        """The key that statements are signed with; None: they are written unsigned.
+
+        Ask for it before long work. Raises UsageError (kind `key`) where there is one that can't be used.
         """
 
     def put_files(

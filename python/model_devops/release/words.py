@@ -6,6 +6,7 @@ from model_devops.release.evidence import (
     Accepted,
     Approved,
     Built,
+    Decided,
     Deployed,
     Evidence,
     Rejected,
@@ -28,6 +29,8 @@ def sentence(item: Evidence) -> str:  # noqa: PLR0911  one line for each kind
             return f"in {body.environment}{_because(body.reason)}"
         case Deployed() as body:
             return _deployed(body)
+        case Decided() as body:
+            return _decided(body)
         case Withdrawn() as body:
             return f"{body.statement[:19]}{_because(body.reason)}"
         case Revoked() as body:
@@ -57,6 +60,12 @@ def _tested(body: Tested) -> str:
     missed = [f"{gate.metric} {gate.condition} {gate.status}" for gate in body.gates if gate.status != "passed"]
     text = "passed" if body.passed else "failed"
     return f"{text}: {', '.join(missed)}" if missed else text + _because(body.message)
+
+
+def _decided(body: Decided) -> str:
+    if body.passed:
+        return f"{body.environment} takes it" + (" (rollback)" if body.action == "rollback" else "")
+    return f"{body.environment} refuses it: {', '.join(body.failed)}"
 
 
 def _deployed(body: Deployed) -> str:

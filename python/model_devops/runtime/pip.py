@@ -44,7 +44,10 @@ def run_pip(python: str | Path, arguments: list[str], cwd: Path, needed: set[str
 
 def _environment(needed: set[str]) -> dict[str, str]:
     """Credentials of indexes are pip's business, in pip.conf, .netrc or PIP_*: only those are let through."""
-    mine = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name in needed}
+    asked = {
+        name for name in needed if not name.startswith("MODEL_DEVOPS_")
+    }  # else a branch could send a key away (T1)
+    mine = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name in asked}
     proxies = {name: value for name, value in os.environ.items() if name.upper().endswith("_PROXY")}
     environment = passed() | proxies | {"PIP_RETRIES": "2"} | mine | _UNDONE
     if environment["PIP_RETRIES"] == "0":

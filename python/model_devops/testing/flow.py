@@ -78,6 +78,7 @@ class _Run:
 
     def run(self) -> Outcome:
         """All of it."""
+        _ = self.project.store.signer  # one that can't be used is told before the tests run
         _check_acceptance(self.test, self.acceptance)
         dirty = self._refuse_other_configuration()
         on_line, why = self._on_release_branch()

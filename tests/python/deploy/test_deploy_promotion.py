@@ -73,7 +73,7 @@ def test_P1_a_release_is_promoted_by_digest_with_its_evidence_and_runs_from_ther
     (stored,) = store.releases()
     assert stored.digest == deployed["release"]["digest"]
     assert store.verify(stored) == store.problems() == []
-    assert {item.kind for item in store.evidence()} == {"built", "tested", "deployed"}
+    assert {item.kind for item in store.evidence()} == {"built", "tested", "decided", "deployed"}
     there = [item.body.environment for item in store.evidence(kind="deployed")]
     assert there == ["test", "production"]
     shown = ok(promoted.run("release", "show", "1.0.0"))

@@ -9,6 +9,7 @@ from model_devops.deploy.revision import Note
 from model_devops.deploy.rollback import unwanted
 from model_devops.errors import RefusedError, UnreachableError
 from model_devops.policy.conditions import refusal
+from model_devops.policy.trust import Trust
 from model_devops.release.evidence import Accepted, Rejected, Revoked, Tested, Withdrawn
 from model_devops.versioning.claim import claim
 from release_samples import built
@@ -67,7 +68,8 @@ def test_T2_of_several_newest_tests_the_worst_counts(world, monkeypatch):
     fake = replace(first, digest="sha256:" + "e" * 64, body=bad)
     from model_devops.policy import facts
 
-    found = facts.tested(release, [*evidence, fake], lambda _: True, world.project().git, world.policy().line)
+    repository, line = world.project().git, world.policy().line
+    found = facts.tested(release, [*evidence, fake], lambda _: True, repository, line, Trust())
     assert not found.holds
 
 

@@ -17,6 +17,7 @@ from model_devops.release.evidence import (
     Approved,
     Body,
     Built,
+    Decided,
     Deployed,
     Evidence,
     GateResult,
@@ -59,6 +60,16 @@ BODY = {
     "revoked": Revoked(**NOW, reason="leak", by="ann", origin="jenkins"),
     "withdrawn": Withdrawn(**NOW, statement=RELEASE, reason="mistake"),
     "accepted": Accepted(**NOW, reason="checked by hand"),
+    "decided": Decided(
+        **NOW,
+        environment="production",
+        action="deploy",
+        passed=True,
+        policy="git:host/path@c#model.yaml",
+        policy_digest=RELEASE,
+        decided_on=[RELEASE],
+        levels=["tested", "deployed:pre-prod"],
+    ),
 }
 
 
@@ -69,6 +80,20 @@ def test_S3_every_kind_survives_the_way_to_a_statement_and_back(kind: str) -> No
     assert document["_type"] == "https://in-toto.io/Statement/v1"
     assert document["subject"] == [{"name": "digits@1.0.0", "digest": {"sha256": "a" * 64}}]
     assert statements.loads(data, RELEASE) == BODY[kind]
+
+
+def test_S3_a_decision_is_a_slsa_verification_summary() -> None:
+    predicate = json.loads(statements.dumps(BODY["decided"], RELEASE, "digits@1.0.0"))["predicate"]
+    del predicate["modelDevops"]
+    assert predicate == {
+        "verifier": {"id": "urn:model-devops:environment:digits:production"},
+        "timeVerified": BODY["decided"].time,
+        "resourceUri": "urn:model-devops:release:digits@1.0.0",
+        "policy": {"uri": "git:host/path@c#model.yaml", "digest": {"sha256": "a" * 64}},
+        "inputAttestations": [{"digest": {"sha256": "a" * 64}}],
+        "verificationResult": "PASSED",
+        "verifiedLevels": ["MODEL_DEVOPS_TESTED", "MODEL_DEVOPS_DEPLOYED_PRE_PROD"],
+    }
 
 
 def test_S3_built_is_slsa_provenance() -> None:
@@ -182,7 +207,7 @@ def test_S4_a_listing_that_may_be_incomplete_refuses(store: LayoutStore, put: Pu
 
 def attach(store: LayoutStore, release: str, statement: bytes) -> None:
     """List a statement as another tool would."""
-    manifest = statements.manifest(statement, "built", release, 1)
+    manifest = statements.manifest(statement, statements.IN_TOTO, "built", release, 1)
     store.blobs.put(statement)
     digest = store.blobs.put(manifest)
     path = store.folder / "index.json"

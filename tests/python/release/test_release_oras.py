@@ -1,32 +1,22 @@
 """ORAS, an independent client, lists, pulls and discovers what lies in a store (S1, S3, S4)."""
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from lacking import lacking, program
+from go_programs import ORAS, installed
 from model_devops.release.evidence import Revoked
 from model_devops.release.layout import LayoutStore
 from release_samples import LAYOUT, built, record_for, some_sources, write_files
 
-ORAS = "oras.land/oras/cmd/oras@v1.3.6"
-#: Both are looked at before the fixtures take this machine's own folders away.
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "model-devops-tests" / "bin"
 pytestmark = pytest.mark.timeout(900)  # the first run downloads and compiles
 
 
 @pytest.fixture(scope="module")
 def oras() -> str:
-    """The client, installed once per machine."""
-    binary = CACHE / "oras"
-    if not binary.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        command = [program("go"), "install", ORAS]
-        if subprocess.run(command, env=os.environ | {"GOBIN": str(CACHE)}, check=False).returncode:
-            lacking("ORAS can't be installed here: see the output of `go install` above")
-    return str(binary)
+    """The client."""
+    return installed(ORAS)
 
 
 def run(oras: str, *arguments: str, cwd: Path | None = None) -> str:

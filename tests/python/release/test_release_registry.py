@@ -59,7 +59,7 @@ def test_S1_two_workspaces_share_releases_through_a_registry(
     ok(other.run("test", **there))
     ok(other.run("deploy", "test", **there))
     shown = ok(mini.run("release", "show", "1.0.0", **here))
-    assert [item["kind"] for item in shown["evidence"]] == ["built", "built", "tested", "deployed"]
+    assert [item["kind"] for item in shown["evidence"]] == ["built", "built", "tested", "decided", "deployed"]
     ok(other.run("stop", "test", "--reason", "end", **there))
     assert not list(tmp_path.glob("*/stores/*"))  # nothing is kept on the agents
 

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,35 @@ def test_B3_no_answer_of_the_index_is_unreachable(tmp_path: Path, monkeypatch: p
     with pytest.raises(UnreachableError) as caught:
         resolve(written(tmp_path, "alpha\n"))
     assert "s3cret" not in str(caught.value.problems)
+
+
+def test_T1_requirements_get_the_variables_that_they_name_and_no_credential_of_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever may write a branch's requirements could else send a key to an index of their own."""
+    asked: list[str] = []
+
+    class Index(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("INDEX_TOKEN", "shown")
+    for name in ("MODEL_DEVOPS_SIGNING_KEY", "MODEL_DEVOPS_SIGNING_PASSWORD", "MODEL_DEVOPS_GIT_PASSWORD"):
+        monkeypatch.setenv(name, "s3cret")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        names = "${INDEX_TOKEN}/${MODEL_DEVOPS_SIGNING_KEY}/${MODEL_DEVOPS_SIGNING_PASSWORD}"
+        url = f"http://127.0.0.1:{server.server_port}/{names}/${{MODEL_DEVOPS_GIT_PASSWORD}}"
+        with pytest.raises(UsageError):
+            resolve(written(tmp_path, f"--index-url {url}\nno-such-package\n"))
+        server.shutdown()
+    assert any("/shown/" in path for path in asked)
+    assert not any("s3cret" in path for path in asked)
 
 
 def test_B3_the_environment_holds_what_the_lock_names_whatever_is_newer(tmp_path: Path, index: Path, make_wheel):

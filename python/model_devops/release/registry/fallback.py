@@ -36,7 +36,7 @@ def entries(index: Manifest) -> list[Descriptor]:
 
 def may_be_statement(entry: Descriptor) -> bool:
     """Whether it isn't said to be something else: older clients leave the type out."""
-    return bool(entry.get("artifactType", statements.IN_TOTO) in (statements.IN_TOTO, statements.EMPTY_TYPE, ""))
+    return bool(entry.get("artifactType", statements.IN_TOTO) in (*statements.TYPES, statements.EMPTY_TYPE, ""))
 
 
 def add(client: Client, manifest: bytes) -> None:

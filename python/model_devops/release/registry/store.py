@@ -177,7 +177,7 @@ class RegistryListing:
         self._digests[tag] = digest
         if tag not in self._tags:
             self._tags.append(tag)
-        if artifact_type == statements.IN_TOTO and not subject_is_listed:
+        if artifact_type in statements.TYPES and not subject_is_listed:
             with contextlib.suppress(UnreachableError, RefusedError, ValueError):  # it is for others only
                 fallback.add(self._client, manifest)
                 faults.point("registry.after-fallback")
