@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from model_devops.release.repository import BlobStore, Content
 
 CHUNK = 1 << 20
+HASHED = 1 << 18
+"""Bytes that are hashed at a time: they are still in the processor's cache."""
 #: No document (manifest, config, record, statement) is read into memory beyond this many bytes.
 LARGEST_DOCUMENT = 64 << 20
 
@@ -131,7 +133,7 @@ def _missing(folder: Path, need: int) -> int:
 def hash_stream(stream: Readable, meter: Meter, sink: Callable[[bytes], object] | None = None) -> str:
     """`sha256:…` of what is left in `stream`, which goes to `sink` on the way."""
     sha256 = hashlib.sha256()
-    while piece := stream.read(CHUNK):
+    while piece := stream.read(HASHED):
         sha256.update(piece)
         if sink is not None:
             sink(piece)
