@@ -31,7 +31,7 @@ def not_in_store(store: Store, model: str, reference: str) -> RefusedError:
         f"{store.location} has no release {reference} of {model}",
         kind="not-in-store",
         hint="`model-devops release list` shows what it has; if it was built with another store, let all steps"
-        " share one: `store: oci://HOST/PATH` in model.yaml, or a folder that every agent reaches",
+        " share one: `store: oci://HOST/PATH` in model.yaml (or --store), or a folder that every agent reaches",
     )
 
 
