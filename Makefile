@@ -30,7 +30,7 @@ types: venv
 	@$(BIN)/mypy --config-file python/pyproject.toml python/model_devops $(LIBRARY)/agent.py tools/build_wheel.py
 
 unit: venv
-	@.ci/programs docker-registry
+	@.ci/programs docker-registry dockerd=docker.io skopeo
 	@$(BIN)/python -m pytest --quiet -n 2 --cov --cov-config=python/pyproject.toml --cov-report=term:skip-covered
 
 groovy: venv  ## tests of the Jenkins library (needs Java; Gradle is installed on Debian where it may be)

@@ -44,6 +44,7 @@ RETURNS = (
 )
 VALUES = {
     "MODEL_NAME, MODEL_VERSION, MODEL_RELEASE": "the release: name, version, digest",
+    "MODEL_IMAGE": "its image, HOST/PATH@sha256:…, where it has one",
     "MODEL_PRERELEASE, MODEL_NEW": "true or false: a pre-release; made by this build",
     "MODEL_ENVIRONMENT, MODEL_REVISION": "the environment, and the number of its revision",
     "MODEL_STATUS, MODEL_SUMMARY": "how the step ended, in a word and in a line",

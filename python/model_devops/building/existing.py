@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from model_devops.building.inputs import Given
 from model_devops.errors import RefusedError, UnreachableError
 from model_devops.project import Project
 from model_devops.release.evidence import Tested
-from model_devops.release.record import Reason
+from model_devops.release.record import Reason, Record
 from model_devops.release.standing import counting, on_release_branch
 from model_devops.release.store import PackedFiles, Store, Stored
 from model_devops.versioning.contested import refuse_contested
@@ -70,18 +71,33 @@ def equal_inputs(project: Project, known_now: Known, given: Given, passed: Passe
         if record is None or record.inputs != given.inputs:
             continue
         refuse_revoked(project.store, record.identity.digest)
-        if final.stored and project.store.has_bytes(final.stored):
+        if final.stored and project.store.has_bytes(final.stored) and has_image(final.stored):
             return final.stored
     return None
 
 
+def has_image(stored: Stored) -> bool:
+    """Whether the release's image is in reach, where it has one."""
+    from model_devops.release.images import in_reach
+
+    return stored.record.image is None or in_reach(stored.record.image)
+
+
 def equal_identity(
-    project: Project, known_now: Known, packed: PackedFiles, product: Product, passed: Passed
+    project: Project,
+    known_now: Known,
+    packed: PackedFiles,
+    product: Product,
+    passed: Passed,
+    image_stands: Callable[[Record], bool],
 ) -> Stored | None:
-    """The same after training. Known by its tag only: these are its bytes, so they are stored and named (V4)."""
+    """The same after training. Known by its tag only: these are its bytes, so they are stored and named (V4).
+
+    `image_stands` tells whether a release's image is in reach, made again where that can be done.
+    """
     for final in known_now.down_to_base(passed):
         record = final.record
-        if record is None or record.identity != product.identity:
+        if record is None or record.identity != product.identity or not image_stands(record):
             continue
         if final.stored and project.store.has_bytes(final.stored):
             return final.stored
@@ -92,10 +108,15 @@ def equal_identity(
     return None
 
 
-def reverted(known_now: Known, product: Product) -> list[Reason]:
-    """A reason of level `none` where these bytes are those of a version that the build may not return (B4)."""
+def reverted(known_now: Known, product: Product, image_stands: Callable[[Record], bool]) -> list[Reason]:
+    """Why these bytes are not returned as the version that has them already (B4): it is lower than the base (level
+    `none`), or its image is gone and can't be made again byte for byte.
+    """
     for final in known_now.from_the_top():
         if final.record and final.record.identity == product.identity:
+            if not image_stands(final.record):
+                text = f"the image of {final.version} is gone, and what is built now has another digest"
+                return [Reason(level="patch", text=text)]
             return [Reason(level="none", text=f"the bytes of {final.version} again")]
     return []
 
@@ -105,7 +126,8 @@ def same_prerelease(project: Project, given: Given, standing_now: Standing) -> S
     made_by = origin(standing_now.branch, standing_now.pull_request)
     for stored in reversed(project.store.releases()):
         mine = stored.version.partition("-")[2].rpartition(".")[0] == made_by
-        if mine and stored.record.inputs == given.inputs and project.store.has_bytes(stored):
+        same = mine and stored.record.inputs == given.inputs
+        if same and project.store.has_bytes(stored) and has_image(stored):
             return stored
     return None
 

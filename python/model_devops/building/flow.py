@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from model_devops import faults
 from model_devops.adapters.clock import timestamp
-from model_devops.building import existing, made, params, unclaimed, workspace
+from model_devops.building import existing, made, packaging, params, unclaimed, workspace
 from model_devops.building.branch import policy_branch
 from model_devops.building.inputs import Given, read_inputs
 from model_devops.building.train import keep_folder, same_training, train
@@ -54,6 +54,7 @@ class Outcome:
     why: str
     """Why this build may claim a version, or why it may not (B6)."""
     notes: list[str]
+    reports: list[dict[str, str]] = field(default_factory=list)
 
 
 class Building:
@@ -67,6 +68,7 @@ class Building:
         self.remote = project.git.remote() if project.git else None
         self.told = False
         """Whether this build has said of what is released here that the remote lacked its tags (V5)."""
+        self._images: packaging.Images | None = None
 
     def run(self) -> Outcome:
         """Build. Raises FailedError (checks, training), RefusedError (B6, B7, S6, V3), UnreachableError."""
@@ -80,7 +82,15 @@ class Building:
         if self.options.at_least and not new:
             self.notes.append(f"--at-least {self.options.at_least} raised nothing: this is {release.version} already")
         self._evidence(given, standing_now, release, new)
-        return Outcome(release, new, self.trained, standing_now.why, self.notes)
+        self.notes += packaging.tagged(release)
+        reports = self._images.reports if self._images else []
+        return Outcome(release, new, self.trained, standing_now.why, self.notes, reports)
+
+    @property
+    def images(self) -> packaging.Images:
+        """The image of what this build made."""
+        assert self._images is not None, "asked before anything was made"
+        return self._images
 
     def standing(self) -> Standing:
         """Whether this build may claim a version, as the remote has it now (B6)."""
@@ -132,6 +142,7 @@ class Building:
             self._train(given, candidates, runtime.venv)
         product = made.product(self.project, given, runtime)
         existing.refuse_revoked(self.project.store, product.identity.digest)
+        self._images = packaging.Images(self.project, given, product)
         return self.project.store.put_files(product.sources, product.layout, known=product.entries), product
 
     def _train(self, given: Given, candidates: list[Stored], venv: Path | None) -> None:
@@ -172,7 +183,7 @@ class Building:
             raise RefusedError(f"no version can be claimed any more: {standing_now.why}", kind="superseded")
         late = existing.late_release(self.project, known_now, standing_now.commit)
         passed = existing.passed_in(self.project.store)
-        return late or existing.equal_identity(self.project, known_now, packed, product, passed)
+        return late or existing.equal_identity(self.project, known_now, packed, product, passed, self.images.stands)
 
     def _record(self, given: Given, product: made.Product, known_now: Known, standing_now: Standing) -> Record:
         passed = existing.passed_in(self.project.store)
@@ -181,7 +192,7 @@ class Building:
             base.record if base else None,
             product.identity,
             known_now.highest,
-            because=existing.reverted(known_now, product),
+            because=existing.reverted(known_now, product, self.images.stands),
             at_least=self.options.at_least,
             at_least_reason=self.options.reason,
         )
@@ -209,6 +220,7 @@ class Building:
             layout=product.layout,
             ignore=list(self.project.model.ignore),
             origin=Origin(build_id=build.id, url=build.url, ci=build.ci, actor=build.actor, time=self.started),
+            image=self.images.made(),
         )
 
     def _prerelease(self, given: Given, standing_now: Standing) -> tuple[Stored, bool]:
@@ -223,6 +235,7 @@ class Building:
         name = suffix(standing_now, product.identity)
         before = existing_prerelease(self.project.store.releases(), name, product.identity)
         if before:
+            self.images.require(before)
             return before, False
         known_now = existing.known_offline(self.project, self.notes)
         base = known_now.base(existing.passed_in(self.project.store))

@@ -12,6 +12,7 @@ from model_devops.config.views import artifact_patterns, runtime_block, train_co
 from model_devops.content.digest import digest
 from model_devops.content.files import Artifact, collect_all
 from model_devops.content.hashing import hash_files
+from model_devops.images.wanted import Wanted, wanted
 from model_devops.project import Project
 from model_devops.release.record import Inputs
 
@@ -29,11 +30,14 @@ class Given:
     digests: dict[str, str]
     layout: dict[str, str]
     recipe: bytes
+    image: Wanted | None = None
+    """The image that is asked for, its bases resolved."""
 
     @property
     def inputs(self) -> Inputs:
         """The inputs as they go into the record."""
-        return Inputs(artifacts=dict(sorted(self.digests.items())))
+        base = self.image.base_image if self.image else None
+        return Inputs(artifacts=dict(sorted(self.digests.items())), base_image=base)
 
 
 def read_inputs(project: Project) -> Given:
@@ -43,8 +47,9 @@ def read_inputs(project: Project) -> Given:
     if trained:
         artifacts.pop("model", None)
     layout = layout_of(project, artifacts)
-    recipe = recipe_bytes(project.model, layout)
-    given = Given(artifacts, {}, {}, layout, recipe)
+    image = wanted(project.model, project.folder)
+    recipe = recipe_bytes(project.model, layout, image.dockerfile if image else None)
+    given = Given(artifacts, {}, {}, layout, recipe, image)
     for name, artifact in artifacts.items():
         given.entries[name] = hash_files(artifact.files)
         as_written = given.entries[name] | (hash_files(included_files(project)) if name == "runtime" else {})

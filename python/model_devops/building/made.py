@@ -89,8 +89,9 @@ def product(project: Project, given: Given, made: Runtime) -> Product:
     _same_inputs(given, entries)
     digests = {name: digest(item, project.model.ignore) for name, item in sorted(entries.items())}
     signature: dict[str, Any] | None = find_signature(project.model, files)
+    identity = Identity(artifacts=digests, signature=signature, base_image=given.inputs.base_image)
     layout = {name: given.layout.get(name, MADE) for name in sorted(sources)}
-    return Product(sources, layout, Identity(artifacts=digests, signature=signature), entries)
+    return Product(sources, layout, identity, entries)
 
 
 def check(project: Project, files: dict[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""The recipe: what model.yaml says of how a release is trained, tested and served (B1).
+"""The recipe: what model.yaml says of how a release is trained, tested, served and packaged (B1).
 
 It also holds the layout, where each artifact lies relative to model.yaml: commands name these paths,
 so old bytes are always run at the paths that their commands expect.
@@ -19,14 +19,17 @@ from model_devops.release.store import Store, Stored
 FILE = "recipe.json"
 
 
-def recipe_bytes(model: Model, layout: dict[str, str]) -> bytes:
-    """Canonical JSON of the recipe."""
-    recipe = {
+def recipe_bytes(model: Model, layout: dict[str, str], dockerfile: str | None = None) -> bytes:
+    """Canonical JSON of the recipe; `dockerfile` is the text of the one that `package` names."""
+    recipe: dict[str, Any] = {
         "layout": layout,
         "train": train_commands(model),
         "test": {"run": model.test.run} if model.test else None,
         "serve": msgspec.to_builtins(model.serve) if model.serve else None,
     }
+    if model.package:  # left out where there is none: recipes of before stay what they are
+        package = msgspec.to_builtins(model.package) | {"dockerfileText": dockerfile}
+        recipe["package"] = {name: value for name, value in package.items() if name != "image"}
     return rfc8785.dumps(recipe)
 
 

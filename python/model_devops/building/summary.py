@@ -10,7 +10,7 @@ from model_devops.release.store import Stored
 
 
 def release_fields(release: Stored) -> dict[str, Any]:
-    """Name, version, digest, identity, artifacts, commit and reasons of a release."""
+    """Name, version, digest, identity, artifacts, commit, reasons and image of a release."""
     record = release.record
     return {
         "name": record.name,
@@ -21,4 +21,5 @@ def release_fields(release: Stored) -> dict[str, Any]:
         "commit": record.commit,
         "prerelease": record.is_prerelease,
         "reasons": msgspec.to_builtins(record.reasons),
+        "image": record.image and msgspec.to_builtins(record.image) | {"reference": record.image.reference},
     }

@@ -33,7 +33,7 @@ def differences(project: Project, given: Given, *, params_replaced: bool) -> tup
         for path in sorted(changed - everything)
         if _is_missing(project, path, params_replaced)
     ]
-    watched = {path for name in ("code", "params") for path in files.get(name, ())} | {project.path}
+    watched = {path for name in ("code", "params", "package") for path in files.get(name, ())} | {project.path}
     for path in sorted(git.untracked_not_ignored(watched)):
         problems.append(Problem("is not in git", file=path, hint=f"git add {path}"))
     return problems, sorted(git.ignored(watched))
@@ -47,7 +47,13 @@ def _artifact_files(project: Project, given: Given, params_replaced: bool) -> di
         artifacts.pop("model", None)
     if params_replaced:
         artifacts.pop("params", None)
-    return artifacts | {"included": _included(project)}
+    return artifacts | {"included": _included(project), "package": _dockerfile(project)}
+
+
+def _dockerfile(project: Project) -> set[str]:
+    """The Dockerfile is part of the recipe (B1)."""
+    package = project.model.package
+    return {project.in_repository(project.folder / package.dockerfile)} if package and package.dockerfile else set()
 
 
 def _included(project: Project) -> set[str]:

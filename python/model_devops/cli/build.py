@@ -48,6 +48,8 @@ def command(
         output.say(f"  {reason_.level}: {reason_.text}")
     if release.record.is_prerelease:
         output.say(f"  no version is claimed: {outcome.why}")
+    if release.record.image:
+        output.say(f"  image {release.record.image.reference}")
     summary = f"{project.model.name} {release.version}" + ("" if outcome.new else " (unchanged)")
     return Result(
         summary,
@@ -57,4 +59,5 @@ def command(
         new=outcome.new,
         trained=outcome.trained,
         why=outcome.why,
+        reports=outcome.reports,
     )

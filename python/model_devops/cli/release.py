@@ -83,6 +83,8 @@ def _say_head(release: Stored, state: list[str]) -> None:
         ("commit", " on ".join(filter(None, (record.commit, record.branch)))),
         ("model.yaml", record.path),
         ("built", " ".join(filter(None, (origin.time, f"by {origin.actor}" if origin.actor else "", origin.url)))),
+        ("image", record.image and record.image.reference),
+        *[("built on", f"{base.reference} ({base.digest})") for base in (record.image.bases if record.image else [])],
         ("compared to", record.base),
         *[("why", f"{reason.level}: {reason.text}") for reason in record.reasons],
         *record.identity.artifacts.items(),

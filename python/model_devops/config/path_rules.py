@@ -19,6 +19,8 @@ _PATHS: tuple[Keys, ...] = (
     ("test", "metrics"),
     ("test", "junit"),
     ("test", "code"),
+    ("package", "dockerfile"),
+    ("package", "context"),
     ("moved_from",),
 )
 #: Those that name one file, so that a glob or a folder makes no sense.
@@ -28,6 +30,7 @@ _ONE_FILE: tuple[Keys, ...] = (
     ("artifacts", "runtime", "file"),
     ("test", "metrics"),
     ("test", "junit"),
+    ("package", "dockerfile"),
     ("moved_from",),
 )
 

@@ -120,6 +120,28 @@ class Serve(Base, frozen=True):
     stop_timeout: Duration = "10s"
 
 
+class Package(Base, frozen=True):
+    """How a release becomes a container image: on a base without any Docker, or from a Dockerfile."""
+
+    base: Annotated[
+        str | None,
+        Meta(description="The image that model, code and parameters are laid on, for example python:3.11-slim."),
+    ] = None
+    dockerfile: Annotated[Path | None, Meta(description="A Dockerfile, built by a Docker daemon.")] = None
+    context: Annotated[
+        Path | None,
+        Meta(description="The folder whose part of the release the Dockerfile sees; by default model.yaml's."),
+    ] = None
+    image: Annotated[
+        str | None,
+        Meta(description="HOST/PATH where the image goes; by default STORE/NAME/image, where the store is a registry."),
+    ] = None
+    platform: Annotated[
+        str,
+        Meta(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$", description="For example linux/amd64, linux/arm64/v8."),
+    ] = "linux/amd64"
+
+
 class Approval(Base, frozen=True):
     """Policy: a person's word about one digest (A1, A2)."""
 
@@ -192,4 +214,5 @@ class Model(Base, frozen=True):
     signature: Signature | None = None
     test: Test | None = None
     serve: Serve | None = None
+    package: Annotated[Package | None, Meta(description="The container image of a release (docs/images.md).")] = None
     environments: dict[Name, Environment] = field(default_factory=dict)

@@ -197,14 +197,17 @@ class OciStore:
 
     def verify(self, release: Stored, *, memo: dict[str, Any] | None = None) -> list[str]:
         """See `Store.verify`."""
+        from model_devops.release.images import verify as verify_image
         from model_devops.release.verification import verify_release
 
         try:
             layers, small = self._layers(release), self._documents(release)
         except RefusedError as error:
             return [error.message]
+        memo = {} if memo is None else memo
         with task("verifying", sum(layer.size for layer in layers)) as advance:
-            return verify_release(self.blobs, release, layers, small, Meter(advance), {} if memo is None else memo)
+            found = verify_release(self.blobs, release, layers, small, Meter(advance), memo)
+        return found + (verify_image(release.record.image, memo) if release.record.image else [])
 
     def problems(self) -> list[str]:
         """See `Store.problems`."""

@@ -69,6 +69,32 @@ class Origin(Base, frozen=True, kw_only=True):
     """RFC 3339 in UTC. For people only: nothing is decided by clocks."""
 
 
+class BaseImage(Base, frozen=True, kw_only=True):
+    """What an image was made on."""
+
+    reference: str
+    """As model.yaml or the Dockerfile names it, with its registry."""
+    index: str | None = None
+    """Digest of the list of platforms that the reference named, where it named one."""
+    digest: str
+    """Digest of the manifest for the image's platform."""
+
+
+class Image(Base, frozen=True, kw_only=True):
+    """A release's container image."""
+
+    repository: str
+    """`HOST/PATH`."""
+    digest: str
+    platform: str
+    bases: list[BaseImage] = msgspec.field(default_factory=list)
+
+    @property
+    def reference(self) -> str:
+        """`HOST/PATH@sha256:…`: what runs it."""
+        return f"{self.repository}@{self.digest}"
+
+
 class Record(Base, frozen=True, kw_only=True):
     """`release.json`: the immutable record of one version."""
 
@@ -89,6 +115,7 @@ class Record(Base, frozen=True, kw_only=True):
     ignore: list[str] = msgspec.field(default_factory=list)
     """model.yaml's list, which every artifact's digest covers (C1): without it nobody could check them."""
     origin: Origin
+    image: Image | None = None
     packing: int = PACKING
 
     @property

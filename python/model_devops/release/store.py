@@ -86,7 +86,7 @@ class Store(Protocol):
         """Whether every blob that the release names is here with the right size (no hashing)."""
 
     def verify(self, release: Stored, *, memo: dict[str, Any] | None = None) -> list[str]:
-        """Hash all bytes of the release, and compare its files with the record's identity.
+        """Hash all bytes of the release and of its image, and compare its files with the record's identity.
 
         Returns what is missing or different, one message each. One `memo` for several releases: bytes that they
         share are hashed once.

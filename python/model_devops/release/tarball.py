@@ -33,9 +33,8 @@ def header(name: str, size: int) -> bytes:
     """The header of one regular file of less than 8 GiB; a pax record carries long or non-ASCII names."""
     raw = name.encode()
     if len(raw) <= 100 and name.isascii():
-        return _block(raw, size, b"0")
-    record = _record(b"path", raw)
-    return _block(b"././@PaxHeader", len(record), b"x") + record + padding(len(record)) + _block(b"@", size, b"0")
+        return block(raw, size, b"0")
+    return extended(record(b"path", raw)) + block(b"@", size, b"0")
 
 
 def padding(size: int) -> bytes:
@@ -48,10 +47,16 @@ def length(sizes: Mapping[str, int]) -> int:
     return sum(len(header(name, size)) + size + -size % BLOCK for name, size in sizes.items()) + len(END)
 
 
-def _block(name: bytes, size: int, kind: bytes) -> bytes:
+def extended(records: bytes) -> bytes:
+    """A pax header with these records, for the member that follows."""
+    return block(b"././@PaxHeader", len(records), b"x") + records + padding(len(records))
+
+
+def block(name: bytes, size: int, kind: bytes, mode: bytes = b"0000644\0") -> bytes:
+    """One ustar header: of user and group 0, made at time 0."""
     fields = (
         name.ljust(100, b"\0"),
-        b"0000644\0",
+        mode,
         b"0000000\0" * 2,
         b"%011o\0" % size,
         b"%011o\0" % 0,
@@ -61,11 +66,12 @@ def _block(name: bytes, size: int, kind: bytes) -> bytes:
         b"ustar\x0000",
         bytes(64 + 16 + 167),
     )
-    block = b"".join(fields)
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    found = b"".join(fields)
+    return found[:148] + b"%06o\0 " % sum(found) + found[156:]
 
 
-def _record(key: bytes, value: bytes) -> bytes:
+def record(key: bytes, value: bytes) -> bytes:
+    """One record of a pax header."""
     body = b" " + key + b"=" + value + b"\n"
     length = len(body)
     while length != len(b"%d" % length) + len(body):

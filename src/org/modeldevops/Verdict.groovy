@@ -76,6 +76,7 @@ class Verdict implements Serializable {
             found += [
                 MODEL_NAME: result.release.name, MODEL_VERSION: result.release.version,
                 MODEL_RELEASE: result.release.digest, MODEL_PRERELEASE: result.release.prerelease,
+                MODEL_IMAGE: result.release.image?.reference,
             ]
             String own = "${result.release.name}".toString().toUpperCase().replaceAll(/[^A-Z0-9]/, '_')
             found += [

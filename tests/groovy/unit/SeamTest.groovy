@@ -227,7 +227,8 @@ class SeamTest extends Jenkins {
 
     @Test void name_description_environment_and_map_say_what_was_made() {
         answer('build', 0, [summary: 'tiny 1.0.0', 'new': true, version: '1.0.0', digest: Results.DIGEST])
-        answer('deploy', 0, [summary: 'tiny 1.0.0 runs in test', environment: 'test', revision: [number: 4, status: 'verified']])
+        answer('deploy', 0, [summary: 'tiny 1.0.0 runs in test', environment: 'test', revision: [number: 4, status: 'verified'],
+            release: Results.release(image: [reference: "h/tiny@${Results.DIGEST}".toString()])])
         Map built = (Map) step('modelBuild')
         Map deployed = (Map) step('modelDeploy', [environment: 'test'])
         assert currentBuild.displayName == '#7 tiny 1.0.0'
@@ -235,7 +236,7 @@ class SeamTest extends Jenkins {
         assert env.build.findAll { it.key.startsWith('MODEL_') } == [
             MODEL_STATUS: 'ok', MODEL_SUMMARY: 'tiny 1.0.0 runs in test', MODEL_ENVIRONMENT: 'test', MODEL_NAME: 'tiny',
             MODEL_VERSION: '1.0.0', MODEL_RELEASE: Results.DIGEST, MODEL_PRERELEASE: 'false', MODEL_TINY_VERSION: '1.0.0',
-            MODEL_TINY_RELEASE: Results.DIGEST, MODEL_NEW: 'true', MODEL_REVISION: '4',
+            MODEL_TINY_RELEASE: Results.DIGEST, MODEL_NEW: 'true', MODEL_REVISION: '4', MODEL_IMAGE: "h/tiny@${Results.DIGEST}".toString(),
         ]
         assert built.subMap(['version', 'digest', 'name', 'new']) == [version: '1.0.0', digest: Results.DIGEST, name: 'tiny', 'new': true]
         assert deployed.revision == [number: 4, status: 'verified']

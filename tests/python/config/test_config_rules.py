@@ -247,3 +247,41 @@ def test_more_environments_than_anybody_has_are_refused() -> None:
 
 def test_a_gate_may_ask_for_one_value() -> None:
     assert not problems(HEAD + "test: {run: [x], gates: {seeds: {min: 3, max: 3}}}\n")
+
+
+ON_A_BASE = HEAD + "store: oci://registry.example.com/team\npackage: "
+
+
+@pytest.mark.parametrize(
+    ("package", "message"),
+    [
+        ("{}", "names neither a base nor a Dockerfile"),
+        ("{base: python:3, dockerfile: Dockerfile}", "not both"),
+        ("{base: python:3, context: x/}", "only a Dockerfile has a context"),
+        ("{base: 'UPPER:3'}", "no name of an image"),
+        ("{base: python:3, image: x.example/y:1}", "names a tag or digest"),
+        ("{base: python:3, platform: amd64}", "'amd64' is not allowed"),
+        ("{dockerfile: ../Dockerfile}", "leaves the folder of model.yaml"),
+        ("{dockerfile: docker/}", "must name one file"),
+    ],
+)
+def test_an_image_is_made_in_one_way(package: str, message: str) -> None:
+    assert message in only(ON_A_BASE + package + "\n").message
+
+
+def test_an_image_that_can_be_made_is_no_problem() -> None:
+    assert not problems(ON_A_BASE + "{base: python:3}\n")
+    assert not problems(ON_A_BASE + "{dockerfile: a/Dockerfile, context: ., platform: linux/arm64/v8}\n")
+    assert not problems(HEAD + "package: {base: python:3, image: registry.example.com/team/x}\n")
+
+
+@pytest.mark.parametrize("store", ["", "store: releases\n"])
+def test_an_image_beside_a_folder_needs_a_place(store: str) -> None:
+    problem = only(HEAD + store + "package: {base: python:3}\n")
+    assert "nothing says where the image goes" in problem.message
+    assert "image: HOST/PATH" in (problem.hint or "")
+
+
+def test_an_image_on_a_base_runs_the_serve_command() -> None:
+    text = ON_A_BASE.replace("serve: {command: x, digest: /model}\n", "") + "{base: python:3}\n"
+    assert "entry point" in only(text).message

@@ -1,0 +1,52 @@
+"""What no type can say of `package` in a model.yaml. Works as config/rules.py does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from model_devops.adapters.registry.address import SCHEME
+from model_devops.adapters.registry.references import parse_reference
+from model_devops.config.places import Places
+from model_devops.errors import Problem, UsageError
+
+
+def problems(document: dict[str, Any], places: Places) -> Iterator[Problem]:
+    """All problems of `package`."""
+    package = document.get("package")
+    if package is None:
+        return
+    yield from _way(document, package, places)
+    yield from _names(package, places)
+    store = document.get("store", "")
+    if "image" not in package and store is not None and not store.startswith(SCHEME):
+        hint = "write `image: HOST/PATH`, or keep the releases in a registry too: `store: oci://HOST/PATH`"
+        yield places.problem("nothing says where the image goes: the store is a folder", "package", hint=hint)
+
+
+def _way(document: dict[str, Any], package: dict[str, Any], places: Places) -> Iterator[Problem]:
+    """One of two ways, with what it needs."""
+    ways = [key for key in ("base", "dockerfile") if key in package]
+    if len(ways) != 1:
+        message = "an image has a base or a Dockerfile, not both" if ways else "names neither a base nor a Dockerfile"
+        yield places.problem(message, "package", allowed=("base", "dockerfile"))
+    if "context" in package and "dockerfile" not in package:
+        yield places.problem("only a Dockerfile has a context", "package", "context")
+    if "base" in package and "serve" not in document:
+        hint = "write a `serve` block with a command"
+        yield places.problem("the image's entry point is the serve command, and there is none", "package", hint=hint)
+
+
+def _names(package: dict[str, Any], places: Places) -> Iterator[Problem]:
+    for key in ("base", "image"):
+        text = package.get(key)
+        if text is None:
+            continue
+        try:
+            found = parse_reference(text)
+        except UsageError as error:
+            yield places.problem(error.message, "package", key, hint=error.hint)
+            continue
+        if key == "image" and (found.tag or found.digest):
+            hint = f"write {found.repository}: tags are the versions"
+            yield places.problem("names a tag or digest, which are the build's to give", "package", key, hint=hint)

@@ -1,0 +1,72 @@
+"""What model.yaml asks of a release's image, with the bases as they are now: part of a build's inputs (B2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_devops.adapters.registry.address import Address, parse
+from model_devops.adapters.registry.references import parse_reference
+from model_devops.config.types import Model, Package
+from model_devops.errors import UsageError
+from model_devops.images import dockerfile
+from model_devops.images.base import Base, resolve
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image that is to be made."""
+
+    repository: Address
+    """Where it goes."""
+    platform: str
+    bases: list[Base]
+    dockerfile: str | None
+    """The text of the Dockerfile; None: the release's files are laid on the base."""
+    context: str
+    """Folder, relative to model.yaml's, whose part of the release the Dockerfile sees."""
+
+    @property
+    def base_image(self) -> str | None:
+        """The bases' digests, in the order of the stages: what a changed base is known by (V1)."""
+        return " ".join(dict.fromkeys(base.digest for base in self.bases)) or None
+
+
+def wanted(model: Model, folder: Path) -> Wanted | None:
+    """Read the Dockerfile and ask for the bases, once for each build. `folder` is model.yaml's."""
+    package = model.package
+    if package is None:
+        return None
+    text = dockerfile_text(package, folder)
+    if package.base:
+        references = [parse_reference(package.base)]
+    else:
+        named = [one.reference for one in dockerfile.bases(text or "", package.dockerfile or "")]
+        references = list({str(reference): reference for reference in named}.values())
+    return Wanted(
+        repository=repository(model, package),
+        platform=package.platform,
+        bases=[resolve(reference, package.platform) for reference in references],
+        dockerfile=text,
+        context=package.context or "",
+    )
+
+
+def dockerfile_text(package: Package, folder: Path) -> str | None:
+    """The Dockerfile, where there is one. Raises UsageError where it can't be read."""
+    if package.dockerfile is None:
+        return None
+    try:
+        return (folder / package.dockerfile).read_text("utf-8")
+    except UnicodeDecodeError:
+        why = "it is not UTF-8"
+    except OSError as error:
+        why = error.strerror or str(error)
+    raise UsageError(f"{folder / package.dockerfile} can't be read: {why}", kind="dockerfile")
+
+
+def repository(model: Model, package: Package) -> Address:
+    """Where the image goes: as `image` says, else beside the releases in their registry."""
+    if package.image:
+        return parse_reference(package.image).address
+    return parse(f"{model.store}/{model.name}/image")
