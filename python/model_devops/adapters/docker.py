@@ -33,7 +33,7 @@ class Daemon:
         """Make sure that an image is there, with our own login."""
         from docker.errors import ImageNotFound
 
-        with _explained(f"pull {repository}@{digest}"):
+        with explained(f"pull {repository}@{digest}"):
             with contextlib.suppress(ImageNotFound):
                 self._api.inspect_image(f"{repository}@{digest}")
                 return
@@ -56,7 +56,7 @@ class Daemon:
         tell: Tell,
     ) -> str:
         """Build an image and return its ID. Raises FailedError (kind `image-build`) with the daemon's words."""
-        with _explained("build the Dockerfile", FailedError, "image-build"):
+        with explained("build the Dockerfile", FailedError, "image-build"):
             stream = self._api.build(
                 fileobj=context,
                 custom_context=True,
@@ -81,7 +81,7 @@ class Daemon:
 
     def push(self, repository: str, tag: str, tell: Tell) -> str:
         """Push an image and return the digest that the registry gave it."""
-        with _explained(f"push to {repository}"):
+        with explained(f"push to {repository}"):
             stream: Iterable[dict[str, Any]] = self._api.push(
                 repository, tag=tag, stream=True, decode=True, auth_config=_login(repository)
             )
@@ -122,7 +122,7 @@ def _connect() -> Any:
 
 
 @contextlib.contextmanager
-def _explained(what: str, refused: type[ModelDevopsError] = RefusedError, kind: str = "docker") -> Iterator[None]:
+def explained(what: str, refused: type[ModelDevopsError] = RefusedError, kind: str = "docker") -> Iterator[None]:
     """Say in plain words why the daemon did not do something; `refused`: what its refusal (4xx) is to us."""
     from docker.errors import APIError, DockerException
 

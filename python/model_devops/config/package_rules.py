@@ -8,11 +8,14 @@ from typing import Any
 from model_devops.adapters.registry.address import SCHEME
 from model_devops.adapters.registry.references import parse_reference
 from model_devops.config.places import Places
+from model_devops.config.quantities import cpus, memory
 from model_devops.errors import Problem, UsageError
 
 
 def problems(document: dict[str, Any], places: Places) -> Iterator[Problem]:
-    """All problems of `package`."""
+    """All problems of `package`, and of what needs an image."""
+    yield from _container(document, places)
+    yield from _resources(document, places)
     package = document.get("package")
     if package is None:
         return
@@ -50,3 +53,23 @@ def _names(package: dict[str, Any], places: Places) -> Iterator[Problem]:
         if key == "image" and (found.tag or found.digest):
             hint = f"write {found.repository}: tags are the versions"
             yield places.problem("names a tag or digest, which are the build's to give", "package", key, hint=hint)
+
+
+def _container(document: dict[str, Any], places: Places) -> Iterator[Problem]:
+    test = document.get("test") or {}
+    if test.get("container"):
+        for block in ("package", "serve"):
+            if block not in document:
+                hint = f"add `{block}:`; the container test starts the release's own image"
+                yield places.problem(f"there is no `{block}`", "test", "container", hint=hint)
+    elif test.get("requests") is not None:
+        yield places.problem("nobody is asked", "test", "requests", hint="add `container: true`")
+
+
+def _resources(document: dict[str, Any], places: Places) -> Iterator[Problem]:
+    resources = (document.get("serve") or {}).get("resources") or {}
+    for key, read in (("cpu", cpus), ("memory", memory)):
+        try:
+            read(resources.get(key))
+        except UsageError as error:
+            yield places.problem(error.message, "serve", "resources", key, hint=error.hint)

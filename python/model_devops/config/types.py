@@ -95,6 +95,10 @@ class Test(Base, frozen=True):
     baseline: Annotated[Name, Meta(description="The environment whose release the gates compare with.")] | None = None
     gates: dict[str, Gate] = field(default_factory=dict)
     code: Annotated[Paths | None, Meta(description="The evaluation code (T4); by default all of `code`.")] = None
+    container: Annotated[bool, Meta(description="Also start the release's image, and measure it.")] = False
+    requests: Annotated[
+        Path | None, Meta(description="Requests (JSON lines) that the container must answer as expected.")
+    ] = None
     timeout: Duration = "1h"
 
 
@@ -108,6 +112,13 @@ class Smoke(Base, frozen=True):
     expect: Annotated[Any, Meta(description="The JSON answer; for an object, the fields named here.")] = None
 
 
+class Resources(Base, frozen=True):
+    """What the server may use, as Kubernetes writes it."""
+
+    cpu: Annotated[str, Meta(description="Processors: 500m, 1, 2.5.")] | None = None
+    memory: Annotated[str, Meta(description="Memory: 512Mi, 2Gi.")] | None = None
+
+
 class Serve(Base, frozen=True):
     """How the model is served. The command finds HOST and PORT in its environment."""
 
@@ -116,6 +127,7 @@ class Serve(Base, frozen=True):
     digest: Annotated[UrlPath, Meta(description="Where the server says what it has loaded (D10).")] | None = None
     smoke: list[Smoke] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
+    resources: Annotated[Resources | None, Meta(description="Limits of the container test.")] = None
     start_timeout: Duration = "60s"
     stop_timeout: Duration = "10s"
 

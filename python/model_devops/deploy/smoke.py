@@ -26,9 +26,18 @@ def wrong(smoke: Smoke, status: int, text: str) -> list[str]:
 def _differences(expected: Any, found: Any) -> list[str]:
     """An object must have the fields that are named; anything else must be equal."""
     if not isinstance(expected, dict) or not isinstance(found, dict):
-        return [] if expected == found else [f"answered {_short(found)}, expected {_short(expected)}"]
-    wrong = {name: value for name, value in expected.items() if name not in found or found[name] != value}
+        return [] if _equal(expected, found) else [f"answered {_short(found)}, expected {_short(expected)}"]
+    wrong = {name: value for name, value in expected.items() if name not in found or not _equal(found[name], value)}
     return [f"{name} is {_short(found.get(name))}, expected {_short(value)}" for name, value in wrong.items()]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """As JSON has it: 1 and 1.0 are the same number, and true is none."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(_equal(*pair) for pair in zip(one, other, strict=True))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _short(value: Any) -> str:

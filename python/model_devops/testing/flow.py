@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from model_devops.adapters.clock import timestamp
+from model_devops.adapters.files import reports_folder
 from model_devops.building.branch import policy_branch
 from model_devops.building.summary import release_fields
 from model_devops.config.durations import seconds
@@ -26,9 +27,10 @@ from model_devops.policy.person import Person
 from model_devops.project import Project
 from model_devops.release.evidence import GateResult, Tested
 from model_devops.release.store import Stored
-from model_devops.testing import gates, junit, metrics, place, reports
+from model_devops.testing import container, gates, junit, metrics, place, replay, reports
 from model_devops.testing.baseline import Running, Subject, commands_of, measure
 from model_devops.testing.metrics import Metrics
+from model_devops.testing.replay import Recorded
 from model_devops.versioning.standing import standing
 
 
@@ -75,6 +77,7 @@ class _Run:
         self.test = _test_block(project)
         self.cases: list[junit.Case] = []
         self.problems: list[Problem] = []
+        self.container_log: Path | None = None
 
     def run(self) -> Outcome:
         """All of it."""
@@ -129,6 +132,7 @@ class _Run:
         folder, artifacts = self.project.folder, self.release.record.identity.artifacts
         file = folder / self.test.metrics
         self._refuse_metrics_in_release(file)
+        requests = self._requests()
         code = evaluation_code(self.project)
         code_digest = digest(hash_files(code), self.project.model.ignore) if code else None
         metrics.clear(file)
@@ -137,7 +141,45 @@ class _Run:
         finished = self._run_commands(log)
         self._check_unchanged()
         found = metrics.read(file) if finished else Metrics(problem="was not measured: a command failed")
+        if finished and self.test.container:
+            found = self._contained(found, requests)
         return Subject(self.release, found, artifacts.get("dataset"), code_digest, code)
+
+    def _requests(self) -> list[Recorded]:
+        """The recorded requests; whatever the container test needs is asked for before anything runs."""
+        if not self.test.container:
+            return []
+        container.ask_for_docker()
+        if self.release.record.image is None:
+            raise UsageError(
+                f"{self.release.version} has no image, and test.container is to start it",
+                kind="no-image",
+                hint="add `package:` to model.yaml and build again",
+            )
+        if self.test.requests is None:
+            return []
+        try:
+            return replay.read((self.project.folder / self.test.requests).read_bytes(), self.test.requests)
+        except OSError as error:
+            raise UsageError(f"test.requests: {self.test.requests} can't be read: {error.strerror}") from error
+
+    def _contained(self, found: Metrics, requests: list[Recorded]) -> Metrics:
+        """The metrics with those of the image, started as it is (test.container)."""
+        from model_devops.building.recipe import serve_block
+        from model_devops.runtime.surroundings import identity_of
+
+        serve, image = serve_block(self.project.store, self.release), self.release.record.image
+        assert serve is not None
+        assert image is not None
+        model = self.release.record.identity.artifacts.get("model")
+        log = reports_folder(self.project.folder) / "container.log"
+        seen = container.run(image, serve, model, identity_of(self.release), requests, log)
+        self.container_log = log
+        self._add(junit.Case("the container", seen.problem))
+        wrong = "; ".join(seen.wrong[: replay.SHOWN]) if "container.wrong_answers" not in self.test.gates else None
+        if requests and seen.problem is None:
+            self._add(junit.Case("recorded requests", wrong or None, None, "; ".join(seen.wrong)))
+        return replace(found, values={**found.values, "container": seen.metrics}) if seen.metrics else found
 
     def _refuse_metrics_in_release(self, file: Path) -> None:
         for name in place.present(self.release):
@@ -242,7 +284,10 @@ class _Run:
         ]
         name = f"{self.project.model.name} {self.release.version}"
         suites = [junit.Suite("commands", self.cases), junit.Suite("gates", judged)]
-        return reports.write(self.project, "test", junit.dumps(name, suites, team))
+        written = reports.write(self.project, "test", junit.dumps(name, suites, team))
+        if self.container_log is not None and self.container_log.is_file():
+            written.append({"kind": "text", "path": str(self.container_log), "title": "Output of the container"})
+        return written
 
     def _failure(self, outcome: Outcome) -> FailedError:
         missed = [r for r in outcome.evidence.gates if not gates.is_fine(r, self.acceptance.metrics)]
@@ -270,7 +315,10 @@ def evaluation_code(project: Project) -> dict[str, Path]:
     found = collect(
         project.folder, [patterns] if isinstance(patterns, str) else patterns, project.model.ignore, "test.code"
     )
-    return {(Path(found.root) / name).as_posix(): file for name, file in found.files.items()}
+    files = {(Path(found.root) / name).as_posix(): file for name, file in found.files.items()}
+    if test.requests is not None and (project.folder / test.requests).is_file():
+        files.setdefault(Path(test.requests).as_posix(), project.folder / test.requests)
+    return files
 
 
 def _test_block(project: Project) -> Test:

@@ -285,3 +285,26 @@ def test_an_image_beside_a_folder_needs_a_place(store: str) -> None:
 def test_an_image_on_a_base_runs_the_serve_command() -> None:
     text = ON_A_BASE.replace("serve: {command: x, digest: /model}\n", "") + "{base: python:3}\n"
     assert "entry point" in only(text).message
+
+
+def test_a_container_test_needs_an_image_and_requests_need_a_container() -> None:
+    test = "test:\n  run: [a]\n  container: true\n"
+    bare = "name: digits\nartifacts: {model: model/}\n"
+    assert [one.message for one in problems(bare + test)] == [
+        "test.container: there is no `package`",
+        "test.container: there is no `serve`",
+    ]
+    assert "no `package`" in only(HEAD + test).message
+    assert "nobody is asked" in only(HEAD + "test:\n  run: [a]\n  requests: r.jsonl\n").message
+
+
+def test_resources_are_amounts_as_kubernetes_writes_them() -> None:
+    serve = "name: digits\nartifacts: {model: model/}\nserve:\n  command: a\n  resources: "
+    for good in ("{cpu: '2', memory: 1Gi}", "{cpu: 500m}", "{cpu: '0.5', memory: 512M}", "{memory: '1048576'}"):
+        assert not problems(serve + good + "\n")
+    found = [one.message for one in problems(serve + "{cpu: two, memory: 1GB}\n")]
+    assert found == [
+        "serve.resources.cpu: 'two' is no number of processors",
+        "serve.resources.memory: '1GB' is no amount of memory",
+    ]
+    assert "'0Mi' is no amount" in only(serve + "{memory: 0Mi}\n").message
