@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 
 from lacking import lacking, program
+from model_devops.adapters.registry.address import parse
+from model_devops.release.layout import LayoutStore
+from model_devops.release.oci import OciStore
+from model_devops.release.registry.store import RegistryStore
 
 #: Looked at before the fixtures take this machine's own folders away.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "model-devops-tests" / "bin"
@@ -106,3 +110,10 @@ def referrers_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     """HOST:PORT of a registry that lists referrers."""
     with with_referrers(tmp_path_factory.mktemp("registry")) as address:
         yield address
+
+
+def store_at(address: str, model: str = "mini") -> OciStore:
+    """A model's store in a folder or a registry, as another process sees it."""
+    if address.startswith("oci://"):
+        return RegistryStore(parse(f"{address}/{model}"))
+    return LayoutStore(Path(address) / model)

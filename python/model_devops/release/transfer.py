@@ -113,7 +113,8 @@ def copy(source: OciStore, target: OciStore, tags: dict[str, str]) -> None:
     """Copy manifests ({tag: digest}) with all that they name, then list them."""
     target.prepare()
     manifests = {tag: source.repository.manifest(digest) for tag, digest in tags.items()}
-    parts = [part for tag, data in manifests.items() for part in _parts(tag, data, source.location)]
+    named = [part for tag, data in manifests.items() for part in _parts(tag, data, source.location)]
+    parts = list({part["digest"]: part for part in named}.values())  # releases and statements share many
     with task("copying", sum(part["size"] for part in parts)) as advance:
         meter = Meter(advance)
         each(lambda part: target.blobs.take(source.blobs, part["digest"], part["size"], meter), parts, meter)

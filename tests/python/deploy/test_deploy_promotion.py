@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from model_devops.adapters.registry.address import parse
 from model_devops.release.layout import LayoutStore
-from model_devops.release.oci import OciStore
-from model_devops.release.registry.store import RegistryStore
-from registries import plain_registry  # noqa: F401  fixture
+from registries import plain_registry, store_at  # noqa: F401  fixture
 from served import Served
 
 _numbers = itertools.count()
@@ -44,12 +41,6 @@ def promoted(served: Served, own: str) -> Served:
     return served
 
 
-def opened(address: str) -> OciStore:
-    if address.startswith("oci://"):
-        return RegistryStore(parse(f"{address}/mini"))
-    return LayoutStore(Path(address) / "mini")
-
-
 @contextlib.contextmanager
 def without_the_projects_store(served: Served, how: str) -> Iterator[None]:
     (folder,) = (served.home / "stores").iterdir()
@@ -66,10 +57,10 @@ def without_the_projects_store(served: Served, how: str) -> Iterator[None]:
 
 def test_P1_a_release_is_promoted_by_digest_with_its_evidence_and_runs_from_there(promoted: Served, own: str) -> None:
     planned = ok(promoted.run("plan", "production"))
-    assert opened(own).releases() == [], "a plan copies nothing"
+    assert store_at(own).releases() == [], "a plan copies nothing"
     deployed = ok(promoted.run("deploy", "production"))
     assert deployed["release"]["digest"] == planned["release"]["digest"]
-    store = opened(own)
+    store = store_at(own)
     (stored,) = store.releases()
     assert stored.digest == deployed["release"]["digest"]
     assert store.verify(stored) == store.problems() == []
@@ -86,7 +77,7 @@ def test_P1_a_refused_release_is_not_promoted(promoted: Served, own: str) -> Non
     promoted.release("seed: 2\n")
     refused = promoted.run("deploy", "production")
     assert refused["code"] == 4
-    assert opened(own).releases() == []
+    assert store_at(own).releases() == []
 
 
 def test_S6_a_revocation_said_in_the_projects_store_counts_there(promoted: Served) -> None:
@@ -132,4 +123,4 @@ def test_a_release_that_is_damaged_where_it_comes_from_is_refused_and_named(
     assert refused["error"]["kind"] == ("bytes-gone" if what == "gone" else "bytes-differ")
     assert sha256 in refused["error"]["message"] or path in refused["error"]["message"]
     assert promoted.revisions("production") == []
-    assert all(opened(own).verify(item) == [] for item in opened(own).releases())
+    assert all(store_at(own).verify(item) == [] for item in store_at(own).releases())

@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model_devops.adapters.registry.address import parse
-from model_devops.release.layout import LayoutStore
-from model_devops.release.oci import OciStore
-from model_devops.release.registry.store import RegistryStore
-from registries import plain_registry  # noqa: F401  fixture
+from registries import plain_registry, store_at  # noqa: F401  fixture
 from served import Served
 
 _numbers = itertools.count()
@@ -44,14 +40,8 @@ def kept(served: Served, store: str) -> Served:
     return served
 
 
-def opened(address: str) -> OciStore:
-    if address.startswith("oci://"):
-        return RegistryStore(parse(f"{address}/mini"))
-    return LayoutStore(Path(address) / "mini")
-
-
 def versions(store: str) -> list[str]:
-    return [stored.version for stored in opened(store).releases()]
+    return [stored.version for stored in store_at(store).releases()]
 
 
 def test_what_nothing_needs_is_said_first_and_removed_when_told_so(kept: Served, store: str) -> None:
@@ -63,7 +53,7 @@ def test_what_nothing_needs_is_said_first_and_removed_when_told_so(kept: Served,
     assert "runs in test" in reasons["1.0.1"]
     assert reasons["1.0.4"] == ["one of the last 1"]
     assert ok(kept.run(*PRUNE, "--delete"))["removed"] == ["1.0.2", "1.0.3"]
-    left = opened(store)
+    left = store_at(store)
     assert versions(store) == ["1.0.0", "1.0.1", "1.0.4"]
     assert left.problems() == []
     assert [left.verify(stored) for stored in left.releases()] == [[], [], []]
@@ -76,7 +66,7 @@ def test_what_nothing_needs_is_said_first_and_removed_when_told_so(kept: Served,
 def test_what_was_verified_not_long_ago_and_what_is_tagged_stays(kept: Served, store: str) -> None:
     recent = ok(kept.run("release", "prune", "--last", "0", "--within", "30d"))
     assert recent["going"] == ["1.0.2", "1.0.3", "1.0.4"]
-    opened_store = opened(store)
+    opened_store = store_at(store)
     release = opened_store.find("1.0.2")
     assert release is not None
     with opened_store.repository.changing() as listing:
@@ -118,5 +108,5 @@ def test_bytes_that_nothing_names_go_and_young_ones_may_be_of_a_build_under_way(
     ok(kept.run(*PRUNE, "--delete"))
     assert stray.exists()
     assert len({path.name for path in folder.iterdir()}) < len(before) + 20
-    left = opened(store)
+    left = store_at(store)
     assert [left.verify(stored) for stored in left.releases()] == [[] for _ in left.releases()]

@@ -5,11 +5,7 @@ from pathlib import Path
 import pytest
 
 from mini_project import Mini
-from model_devops.adapters.registry.address import parse
-from model_devops.release.layout import LayoutStore
-from model_devops.release.oci import OciStore
-from model_devops.release.registry.store import RegistryStore
-from registries import free_address
+from registries import free_address, store_at
 
 
 @pytest.fixture(params=["folder", "plain_registry", "referrers_registry"])
@@ -18,12 +14,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return str(tmp_path / "the other store")
     return f"oci://{request.getfixturevalue(request.param)}/pushed-{tmp_path.parent.name}-{free_address()[-5:]}"
-
-
-def opened(address: str) -> OciStore:
-    if address.startswith("oci://"):
-        return RegistryStore(parse(f"{address}/mini"))
-    return LayoutStore(Path(address) / "mini")
 
 
 def ok(result: dict) -> dict:
@@ -36,7 +26,7 @@ def test_B2_a_release_is_the_same_in_another_store_with_all_that_was_said_of_it(
     ok(mini.run("test"))
     pushed = ok(mini.run("push", "--to", target))
     assert pushed["release"]["digest"] == built["release"]["digest"]
-    there = opened(target)
+    there = store_at(target)
     (stored,) = there.releases()
     assert stored.digest == built["release"]["digest"]
     assert there.verify(stored) == there.problems() == []
@@ -44,7 +34,7 @@ def test_B2_a_release_is_the_same_in_another_store_with_all_that_was_said_of_it(
     assert ok(mini.run("push", "--to", target))["new"] == []
     ok(mini.run("release", "revoke", "1.0.0", "--reason", "leaked data"))
     assert len(ok(mini.run("push", "1.0.0", "--to", target))["new"]) == 1
-    assert "revoked" in {item.kind for item in opened(target).evidence()}
+    assert "revoked" in {item.kind for item in store_at(target).evidence()}
     shown = ok(mini.run("release", "show", "1.0.0", "--store", target))
     assert shown["state"] == ["revoked"]
 
