@@ -1,0 +1,1 @@
+"""Kubernetes objects of a release: rendered, and checked before anything is sent."""
