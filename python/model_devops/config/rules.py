@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from model_devops.adapters.registry.address import SCHEME, parse
-from model_devops.config import package_rules, path_rules
+from model_devops.config import package_rules, path_rules, target_rules
 from model_devops.config.durations import seconds
 from model_devops.config.places import Places, near
 from model_devops.errors import Problem, UsageError
@@ -19,7 +19,7 @@ from model_devops.errors import Problem, UsageError
 #: NAME-ENVIRONMENT is a DNS label, with room for what Kubernetes adds (D11).
 LONGEST_NAME = 52
 #: The rules compare environments with each other.
-MOST_ENVIRONMENTS = 100
+MOST_ENVIRONMENTS = 250
 CONDITIONS = ("min", "max", "max_drop", "max_rise")
 _EVERYWHERE = ("0.0.0.0", "::")
 _LOOPBACK = ("localhost", "127.0.0.1")
@@ -31,7 +31,7 @@ def problems(document: dict[str, Any], places: Places, most: int) -> list[Proble
     """The problems between the parts of a document, at most so many."""
     if len(document.get("environments") or {}) > MOST_ENVIRONMENTS:
         return [places.problem(f"there are more than {MOST_ENVIRONMENTS}", "environments")]
-    elsewhere = (package_rules.problems, path_rules.problems)
+    elsewhere = (package_rules.problems, path_rules.problems, target_rules.problems)
     rules = (_gates, _names, _cycles, _tests, _environments, _keys, _addresses, _variables, _durations, _settings)
     found = chain.from_iterable(rule(document, places) for rule in (*rules, *elsewhere))
     return list(islice(found, most))
@@ -140,8 +140,6 @@ def _environments(document: dict[str, Any], places: Places) -> Iterator[Problem]
             yield places.problem(message, "environments", name)
         for index, level in enumerate(block.get("proof") or []):
             at = ("environments", name, "proof", index)
-            if level == "image":
-                yield places.problem("a local target has no image", *at, allowed=("measured", "reported"))
             if level == "reported" and serve is not None and "digest" not in serve:
                 hint = "write `digest: /model` under serve"
                 yield places.problem("nothing says where the server reports its digest", *at, hint=hint)
@@ -164,6 +162,8 @@ def _addresses(document: dict[str, Any], places: Places) -> Iterator[Problem]:
     """Two environments of one address would stop each other (D11)."""
     taken: list[tuple[str, int, str]] = []
     for name, block in _blocks(document).items():
+        if block.get("target") != "local":  # an object's name has the environment's in it
+            continue
         port, host = block.get("port"), block.get("host", _LOOPBACK[1])
         if host is not None and not (host and host.isprintable() and not set(host) & set(" /[]")):
             hint = "an IPv6 address is written without brackets, as '::1'"

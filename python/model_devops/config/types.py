@@ -22,6 +22,11 @@ Command = Annotated[str, Meta(min_length=1, description="A shell command, run in
 Duration = Annotated[str, Meta(pattern=r"^[0-9]+(ms|s|m|h|d)$", description="For example 500ms, 30s, 10m, 2h, 7d.")]
 UrlPath = Annotated[str, Meta(pattern=r"^/[^\s]*$", description="A path on the server, for example /ready.")]
 Paths = Path | list[Path]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Count = Annotated[int, Meta(ge=1, le=1000)]
+Label = Annotated[
+    str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="Lower-case letters, digits and '-'.")
+]
 Key = Annotated[str, Meta(min_length=1, description="A public key: a file relative to model.yaml, or its PEM text.")]
 
 
@@ -117,6 +122,7 @@ class Resources(Base, frozen=True):
 
     cpu: Annotated[str, Meta(description="Processors: 500m, 1, 2.5.")] | None = None
     memory: Annotated[str, Meta(description="Memory: 512Mi, 2Gi.")] | None = None
+    gpu: Annotated[Count | None, Meta(description="Whole GPUs (nvidia.com/gpu), in Kubernetes.")] = None
 
 
 class Serve(Base, frozen=True):
@@ -127,7 +133,9 @@ class Serve(Base, frozen=True):
     digest: Annotated[UrlPath, Meta(description="Where the server says what it has loaded (D10).")] | None = None
     smoke: list[Smoke] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
-    resources: Annotated[Resources | None, Meta(description="Limits of the container test.")] = None
+    resources: Annotated[
+        Resources | None, Meta(description="Limits of the container test, and of each pod in Kubernetes.")
+    ] = None
     start_timeout: Duration = "60s"
     stop_timeout: Duration = "10s"
 
@@ -175,12 +183,33 @@ class Approval(Base, frozen=True):
 Level = Literal["image", "measured", "reported"]
 
 
+class Autoscale(Base, frozen=True):
+    """A HorizontalPodAutoscaler owns the number of pods, between these bounds."""
+
+    min: Count
+    max: Count
+    cpu: Annotated[Count, Meta(description="Percent of the requested CPU to aim at.")] = 70
+
+
+class Ingress(Base, frozen=True):
+    """How the server is reached from outside the cluster."""
+
+    host: Annotated[str, Meta(min_length=1, description="For example digits.example.com.")]
+    class_name: Annotated[str | None, Meta(description="The IngressClass; by default the cluster's.")] = None
+    tls_secret: Annotated[str | None, Meta(description="The Secret with the host's certificate.")] = None
+
+
 class Environment(Base, frozen=True):
     """A place that takes releases."""
 
-    target: Literal["local"]
-    port: Annotated[int, Meta(ge=1, le=65535)]
-    host: str = "127.0.0.1"
+    target: Literal["local", "kubernetes"]
+    port: Annotated[Port | None, Meta(description="Where the server, or in Kubernetes its Service, listens.")] = None
+    host: Annotated[str | None, Meta(description="local: the address to listen on, by default 127.0.0.1.")] = None
+    context: Annotated[
+        str | None,
+        Meta(description="Policy, kubernetes: the context of the kubeconfig; by default its current one."),
+    ] = None
+    namespace: Annotated[Label | None, Meta(description="Policy, kubernetes: where its objects lie.")] = None
     prereleases: Annotated[bool, Meta(description="Policy: also takes pre-releases.")] = False
     requires: Annotated[
         list[
@@ -205,6 +234,20 @@ class Environment(Base, frozen=True):
     env: Annotated[dict[str, str], Meta(description="Setting: further variables for the serve command.")] = field(
         default_factory=dict
     )
+    replicas: Annotated[
+        Count | None, Meta(description="kubernetes: pods; by default 3, and 1 where pre-releases are taken.")
+    ] = None
+    autoscale: Annotated[Autoscale | None, Meta(description="kubernetes: in place of replicas.")] = None
+    resources: Annotated[Resources | None, Meta(description="kubernetes: in place of serve.resources.")] = None
+    ingress: Annotated[Ingress | None, Meta(description="kubernetes: reached from outside the cluster.")] = None
+    pull_secret: Annotated[str | None, Meta(description="kubernetes: the Secret that images are pulled with.")] = None
+    templates: Annotated[
+        Path | None, Meta(description="kubernetes: a folder with templates that replace or add to the built-in ones.")
+    ] = None
+    min_ready: Annotated[Duration | None, Meta(description="kubernetes: how long a pod must stay ready; 10s.")] = None
+    drain: Annotated[
+        Duration | None, Meta(description="kubernetes: how long an ending pod still answers while it is left; 10s.")
+    ] = None
 
 
 class Model(Base, frozen=True):

@@ -34,7 +34,7 @@ def settings(store: Store, release: Stored, block: Environment) -> dict[str, Any
         )
     return {
         "target": block.target,
-        "host": block.host,
+        "host": block.host or "127.0.0.1",
         "port": block.port,
         "env": dict(block.env),
         "serve": msgspec.to_builtins(serve),

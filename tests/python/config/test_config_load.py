@@ -58,7 +58,7 @@ def test_a_misspelt_key_is_met_with_the_one_that_was_meant_and_all_that_are_allo
 
 def test_a_misspelt_value_is_met_with_the_one_that_was_meant() -> None:
     problem = only(MINIMAL + "serve: {command: x}\nenvironments: {test: {target: locl, port: 1}}\n")
-    assert problem.allowed == ("local",)
+    assert problem.allowed == ("kubernetes", "local")
     assert problem.hint == "did you mean local?"
 
 

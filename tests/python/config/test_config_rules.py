@@ -241,8 +241,8 @@ def test_V2_names_in_a_signature_are_unique() -> None:
 
 
 def test_more_environments_than_anybody_has_are_refused() -> None:
-    many = "".join(f"  e{n}: {{target: local, port: {n + 1}}}\n" for n in range(101))
-    assert "more than 100" in only(HEAD + "environments:\n" + many).message
+    many = "".join(f"  e{n}: {{target: local, port: {n + 1}}}\n" for n in range(251))
+    assert "more than 250" in only(HEAD + "environments:\n" + many).message
 
 
 def test_a_gate_may_ask_for_one_value() -> None:

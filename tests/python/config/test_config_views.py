@@ -97,7 +97,7 @@ def test_config_show_prints_yaml_that_reads_back(tmp_path: Path, capsys: pytest.
     shown = capsys.readouterr().out
     assert loads(shown.encode(), "shown.yaml").model == loads(FULL.encode(), "model.yaml").model
     assert "python prepare.py\n" in shown
-    assert yaml.safe_load(shown)["environments"]["test"]["host"] == "127.0.0.1"
+    assert yaml.safe_load(shown)["environments"]["test"]["proof"] == ["measured"]
 
 
 def test_config_show_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
