@@ -30,10 +30,21 @@ FOREIGN = (
     "BUILD_",
     "CHANGE_",
     "MODEL_DEVOPS_",
+    "KUBERNETES_",
     "XDG_DATA_",
     "XDG_CACHE_",
 )
-FOREIGN_NAMES = ("CI", "GITHUB", "JOB_NAME", "JOB_URL", "BRANCH_NAME", "NODE_NAME", "WORKSPACE", "NO_COLOR")
+FOREIGN_NAMES = (
+    "CI",
+    "GITHUB",
+    "JOB_NAME",
+    "JOB_URL",
+    "BRANCH_NAME",
+    "NODE_NAME",
+    "WORKSPACE",
+    "NO_COLOR",
+    "KUBECONFIG",
+)
 KEEP = ("MODEL_DEVOPS_SOAK",)
 
 GIT_CONFIG = """\

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import email.utils
 import http.client
 import socket
 import ssl
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ from typing import Any
 
 from model_devops import __version__
 from model_devops.adapters.patience import NotSentError
+from model_devops.adapters.transport import retry_after
 
 _AGENT = {"User-Agent": f"model-devops/{__version__}", "Content-Type": "application/json; charset=utf-8"}
 
@@ -43,19 +42,8 @@ def _answered(answer: urllib.error.HTTPError) -> NotSentError:
     if 300 <= answer.code < 400:
         return NotSentError(f"it answers {answer.code}, a redirection, which is not followed: give the final address")
     again = answer.code == 429 or answer.code >= 500
-    return NotSentError(f"it answers {answer.code}", again=again, after=_retry_after(answer.headers.get("Retry-After")))
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from now, given as such or as a date; None where neither is there."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
+    after = retry_after(answer.headers.get("Retry-After", ""))
+    return NotSentError(f"it answers {answer.code}", again=again, after=after)
 
 
 def _unanswered(error: OSError | http.client.HTTPException) -> NotSentError:

@@ -152,10 +152,10 @@ def test_a_pause_that_the_server_asks_for_is_kept():
 def test_a_pause_may_be_a_date(ahead):
     from email.utils import formatdate
 
-    from model_devops.adapters.webhook import _retry_after
+    from model_devops.adapters.transport import retry_after
 
-    assert _retry_after("soon") is None
-    assert max(0, ahead - 2) <= _retry_after(formatdate(time.time() + ahead, usegmt=True)) <= max(0, ahead)
+    assert retry_after("soon") is None
+    assert max(0, ahead - 2) <= retry_after(formatdate(time.time() + ahead, usegmt=True)) <= max(0, ahead)
 
 
 def test_nobody_there_fails_no_build(mini, hook):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model_devops.adapters import transport
 from model_devops.adapters.registry import problems
-from model_devops.adapters.registry.session import ATTEMPTS, Answer, Session, pause
+from model_devops.adapters.registry.session import ATTEMPTS, Answer, Session
 from model_devops.errors import UnreachableError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Download:
         while len(found) < size:
             try:
                 piece = self._piece(size - len(found))
-            except problems.transport() as error:
+            except transport.failures() as error:
                 self._again(error)
                 continue
             if not piece:
@@ -69,7 +70,7 @@ class Download:
         self._failures += 1
         if self._failures >= ATTEMPTS:
             raise problems.unreachable(self.session.host, error) from None
-        self.session.pause(pause(self._failures))
+        self.session.pause(transport.pause(self._failures))
 
     def _open(self) -> None:
         headers = {"Range": f"bytes={self.position}-"} if self.position else {}

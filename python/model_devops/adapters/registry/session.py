@@ -7,7 +7,6 @@ kept. Everything that is not expected becomes one of our errors, without address
 from __future__ import annotations
 
 import os
-import random
 import ssl
 import time
 import urllib.request
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from model_devops import __version__
+from model_devops.adapters import transport
 from model_devops.adapters.registry import problems
 from model_devops.adapters.registry.address import is_plain
 from model_devops.adapters.registry.auth import Authority
@@ -44,8 +44,6 @@ FIRST = 4
 """Attempts to reach a host that never answered: an address that is wrong is not waited for as long as a restart."""
 SILENT = 3
 """Attempts where an answer doesn't come in time: each takes long."""
-LONGEST_PAUSE = 60.0
-"""Seconds; who asks us to wait longer is given up."""
 REDIRECTS = 5
 CERTIFICATES = Path("/etc/docker/certs.d")
 """Where Docker keeps authorities, by host."""
@@ -125,10 +123,10 @@ class Session:
             last = attempt == attempts - 1
             try:
                 answer = send()
-            except problems.transport() as error:
+            except transport.failures() as error:
                 if last or attempt + 1 >= self._patience(error):
                     raise problems.unreachable(self.host, error) from None
-                self.pause(pause(attempt))
+                self.pause(transport.pause(attempt))
                 continue
             wait = None if answer.status in fine else self.wait(answer, attempt)
             if last or wait is None:
@@ -138,11 +136,11 @@ class Session:
 
     def _patience(self, error: Exception) -> int:
         """Attempts after which an error of this kind is final."""
-        if not problems.temporary(error):
+        if not transport.temporary(error):
             return 1
         if not self.answered:
             return FIRST
-        return SILENT if problems.silent(error) else ATTEMPTS
+        return SILENT if transport.silent(error) else ATTEMPTS
 
     def url(self, path: str, base: str = "") -> str:
         """The whole address. Registries behind a proxy may think that they are spoken to without TLS."""
@@ -160,10 +158,7 @@ class Session:
         """Seconds until another attempt; None where none helps."""
         if answer.status not in AGAIN:
             return None
-        asked = problems.retry_after(answer)
-        if asked is None:
-            return pause(attempt)
-        return asked + random.uniform(0, 0.5) if asked <= LONGEST_PAUSE else None
+        return transport.wait(answer.headers.get("retry-after", ""), attempt)
 
     def _logged_in(
         self, method: str, url: str, scope: str, headers: dict[str, str], body: Body, stream: bool, limit: int
@@ -245,11 +240,6 @@ def _origin(url: str) -> tuple[str, str, int | None]:
         return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return "", url, None
-
-
-def pause(attempt: int) -> float:
-    """Seconds before the next attempt: growing, and never the same for two clients."""
-    return min(LONGEST_PAUSE, 0.5 * 2.0**attempt) * random.uniform(0.5, 1)
 
 
 def _pool(base: str, host: str) -> PoolManager:

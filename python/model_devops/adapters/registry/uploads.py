@@ -16,8 +16,9 @@ from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from model_devops import faults
+from model_devops.adapters import transport
 from model_devops.adapters.registry import problems
-from model_devops.adapters.registry.session import AGAIN, ATTEMPTS, Answer, Session, pause
+from model_devops.adapters.registry.session import AGAIN, ATTEMPTS, Answer, Session
 from model_devops.errors import RefusedError, UnreachableError
 
 CHUNK = 1 << 20
@@ -80,7 +81,7 @@ class Upload:
                 failures += 1
                 if failures >= ATTEMPTS:
                     raise broken.error from None
-                self.session.pause(pause(failures) if broken.wait is None else broken.wait)
+                self.session.pause(transport.pause(failures) if broken.wait is None else broken.wait)
                 location, offset = self._resume(location)
             if offset > farthest:  # what gets on, however slowly, is not given up
                 farthest, failures = offset, 0
