@@ -1,0 +1,1 @@
+"""What no definition can say of Kubernetes objects: how their parts fit together."""
