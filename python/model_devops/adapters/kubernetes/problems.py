@@ -16,6 +16,7 @@ from model_devops.adapters.kubernetes.refusals import (
     ExistsError,
     FieldConflict,
     InvalidError,
+    NotRunningError,
 )
 from model_devops.errors import ModelDevopsError, RefusedError, UnreachableError
 
@@ -31,6 +32,9 @@ _FORBIDDEN = re.compile(
 )
 _MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_MISFIT = "typed patch object"
+"""An apply of fields that the schema doesn't have, or not so; a 500."""
+_STOPPED = ("container not found (", "pod not found (", "does not have a host assigned")
 _TOO_LARGE = ("request is too large", "larger than max", "entity too large")
 _LARGE = "make it smaller: a cluster takes about 1.5 MB for one object, and 1 MiB in a ConfigMap or Secret"
 
@@ -67,13 +71,19 @@ def said(answer: Answer, access: Access) -> str:
     """What it says, in one printable line."""
     words = status(answer).get("message") or answer.data[:300].decode("utf-8", "replace")
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(words)).split())
+    line = line or f"it answers {answer.status}"
     return access.without_secrets(line)[:2000]
 
 
 def final(answer: Answer) -> bool:
     """Whether a 5xx is about what was sent, so that sending it again is of no use."""
-    words = str(status(answer).get("message", ""))
-    return any(part in words for part in (*_TOO_LARGE, "field not declared in schema", "typed patch object"))
+    words = str(status(answer).get("message") or answer.data[:300].decode("utf-8", "replace"))
+    return stopped(words) or any(part in words for part in (*_TOO_LARGE, _MISFIT))
+
+
+def stopped(words: str) -> bool:
+    """Whether the cluster says that there is no running container to speak to."""
+    return any(part in words for part in _STOPPED)
 
 
 class _Refusal(NamedTuple):
@@ -100,7 +110,9 @@ def refused(access: Access, answer: Answer, about: str = "") -> ModelDevopsError
     refusal = _Refusal(access, answer.status, words, status(answer).get("details") or {}, about)
     if any(part in words.lower() for part in _TOO_LARGE) or answer.status == 413:
         return RefusedError(f"it is too large for the cluster: {words}", kind="too-large", hint=_LARGE)
-    if final(answer) or (answer.status == 400 and "decoding error" in words):
+    if stopped(words):
+        return NotRunningError(words)
+    if _MISFIT in words or (answer.status == 400 and "decoding error" in words):
         return InvalidError(words, [Cause(field, words) for field in _misfit(words)])
     if answer.status in _REFUSALS:
         return _REFUSALS[answer.status](refusal)

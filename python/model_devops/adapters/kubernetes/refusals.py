@@ -64,3 +64,15 @@ class AdmissionError(RefusedError):
     """A rule of the cluster forbids it. `kind`: `quota`, `limits`, `pod-security`, `namespace` or `admission`."""
 
     default_kind = "admission"
+
+
+class NotRunningError(RefusedError):
+    """The container doesn't run: not yet, not any more, or between two attempts."""
+
+    default_kind = "not-running"
+
+
+class NoProgramError(RefusedError):
+    """The container has no such program, or must not run it."""
+
+    default_kind = "no-program"

@@ -7,6 +7,8 @@ ends with ExistsError, and a `replace` with ChangedError.
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +41,8 @@ SILENT = 3
 PAUSE = 15.0
 """Seconds; the longest pause of our own."""
 Query = Sequence[tuple[str, str]]
+Send = Callable[[Way], "Answer"]
+"""One attempt, over the way that is known to work."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     data: bytes
+    stream: Any = None
+    """The open connection, where one was asked for."""
 
     def json(self) -> dict[str, Any]:
         """The object that it holds. Raises UnreachableError where it is none, as from a proxy in between."""
@@ -71,6 +77,7 @@ class Session:
     answered: bool = False
     """Whether it ever did."""
     _said: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def request(
         self,
@@ -82,35 +89,46 @@ class Session:
         headers: Mapping[str, str] | None = None,
         fine: tuple[int, ...] = (),
         about: str = "",
+        attempts: int = ATTEMPTS,
     ) -> Answer:
         """The answer if it is a success, or of one of the statuses that are fine. Raises what `problems` says.
 
         `about`: the object, for people, where the cluster doesn't name it.
         """
+        whole = path + (f"?{urlencode(query)}" if query else "")
 
-        def send() -> Answer:
-            return self._logged_in(method, path + (f"?{urlencode(query)}" if query else ""), body, dict(headers or {}))
+        def send(way: Way) -> Answer:
+            return self._once(way, method, whole, body, headers or {})
 
-        answer = self._again(send)
+        answer = self._again(send, attempts, math.inf)
         if answer.status >= 300 and answer.status not in fine:
             raise problems.refused(self.access, answer, about)
         self._warn(answer)
         return answer
 
-    def _again(self, send: Callable[[], Answer]) -> Answer:
+    def upgrade(self, connect: Send, deadline: float) -> Answer:
+        """The answer with a stream that `connect` gives, once it is no refusal; `deadline` by time.monotonic()."""
+        answer = self._again(connect, ATTEMPTS, deadline)
+        if answer.stream is None:
+            raise problems.refused(self.access, answer)
+        return answer
+
+    def _again(self, send: Send, attempts: int, deadline: float) -> Answer:
         """Send until it is answered with anything that is final, or patience ends."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(attempts):
+            over = time.monotonic() > deadline or attempt + 1 == attempts
             try:
-                answer = send()
+                answer = self._logged_in(send)
             except transport.failures() as error:
-                if attempt + 1 >= self._patience(error):
+                if over or attempt + 1 >= self._patience(error):
                     raise problems.unreachable(self.access, error) from None
-                self.pause(transport.pause(attempt, PAUSE))
-                continue
-            wait = self._wait(answer, attempt)
-            if wait is None or attempt == ATTEMPTS - 1:
-                return answer
-            self.pause(wait)
+                wait = transport.pause(attempt, PAUSE)
+            else:
+                asked = self._wait(answer, attempt)
+                if over or asked is None:
+                    return answer
+                wait = asked
+            self.pause(min(wait, max(0.0, deadline - time.monotonic())))
         raise AssertionError("unreachable")
 
     def _patience(self, error: Exception) -> int:
@@ -128,18 +146,23 @@ class Session:
             return None
         return transport.wait(answer.headers.get("retry-after", ""), attempt, PAUSE)
 
-    def _logged_in(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    def _logged_in(self, send: Send) -> Answer:
         """One attempt; credentials that are refused are asked for once more, since they may have expired."""
         way = self.access.way()
-        answer = self._once(way, method, path, body, headers)
-        if answer.status == 401:
-            return self._once(self.access.renewed(way), method, path, body, headers)
+        answer = self._counted(send, way)
+        return self._counted(send, self.access.renewed(way)) if answer.status == 401 else answer
+
+    def _counted(self, send: Send, way: Way) -> Answer:
+        with self._lock:
+            self.count += 1
+        answer = send(way)
+        self.answered = True
         return answer
 
-    def _once(self, way: Way, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    @staticmethod
+    def _once(way: Way, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         from urllib3 import Timeout
 
-        self.count += 1
         answer = way.pool.request(
             method,
             way.base + path,
@@ -150,7 +173,6 @@ class Session:
             retries=False,
             preload_content=False,
         )
-        self.answered = True
         return Answer(answer.status, answer.headers, _whole(answer))
 
     def _warn(self, answer: Answer) -> None:

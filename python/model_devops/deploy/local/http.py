@@ -3,33 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
-#: Bytes of an answer that are read.
-LIMIT = 1 << 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server answered. `status` is 0 where there was no answer, and `text` says why."""
-
-    status: int
-    text: str
-    refused: bool = False
-    """Nobody listens there."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is one of 200–299."""
-        return 200 <= self.status < 300
-
-    def json(self) -> Any:
-        """The answer as JSON, or None where it is none."""
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
-            return None
+from model_devops.adapters.answers import LIMIT, Answer
 
 
 def request(host: str, port: int, method: str, path: str, *, body: Any = None, seconds: float) -> Answer:
