@@ -51,7 +51,8 @@ def check(
     for manifest in manifests:
         findings = _findings(manifest, known)
         problems += [manifest.problem(one.message, *one.keys, allowed=one.allowed, hint=one.hint) for one in findings]
-        tops.append(_readable(manifest, findings, known))
+        if all(finding.keys for finding in findings):
+            tops.append(_readable(manifest, findings, known))
     for top in tops:
         problems += _alone(top, known, asked)
     together = references.Known(tops)
@@ -70,8 +71,6 @@ def _findings(manifest: Manifest, known: Kinds) -> list[Finding]:
 
 def _readable(manifest: Manifest, findings: list[Finding], known: Kinds) -> Part:
     """The object for the rules; of a kind without definition only what all objects have."""
-    if any(finding.keys == () for finding in findings):
-        return Part(manifest, {})
     top = sound(manifest, findings)
     if not known.knows(manifest):
         top.value = {"metadata": top.value.get("metadata")}

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from model_devops.config.places import Keys, path, shown
 from model_devops.errors import Problem
 
+#: Of a message: what is quoted in it may be of any length.
+_LONGEST = 300
+
 
 class Key(NamedTuple):
     """What makes two objects the same one for an API server: the version in `apiVersion` does not count."""
@@ -75,7 +78,8 @@ class Manifest:
         while (line := self.lines(known)) is None and known:
             known = known[:-1]
         where = f"{self.title}: {path(keys)}" if keys else self.title
-        return Problem(f"{where}: {message}", file=self.file, line=line, allowed=allowed, hint=hint)
+        said, advice = f"{where}: {shown(message, _LONGEST)}", hint and shown(hint, _LONGEST)
+        return Problem(said, file=self.file, line=line, allowed=tuple(map(shown, allowed)), hint=advice)
 
     @property
     def _metadata(self) -> dict[str, Any]:

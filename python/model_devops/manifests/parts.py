@@ -48,6 +48,10 @@ class Part:
             value = value.get(key)
         return value
 
+    def spoiled(self, key: str) -> bool:
+        """Whether a field is there, but nothing can be said of it."""
+        return self.value is not None and key in self.value and self.value[key] is None
+
     def at(self, *keys: str) -> Part:
         """A field below, there or not."""
         return Part(self.manifest, self.get(*keys), (*self.keys, *keys))
@@ -105,20 +109,16 @@ def sound(manifest: Manifest, findings: list[Finding]) -> Part:
     """The object without the values that something was found at."""
     content: Any = copy.deepcopy(manifest.content) if findings else manifest.content
     for finding in findings:
-        content = _without(content, finding.keys)
-    return Part(manifest, content or {})
+        _spoil(content, finding.keys)
+    return Part(manifest, content)
 
 
-def _without(content: Any, keys: Keys) -> Any:
-    """The content with None at the end of a way, if the way is there."""
-    if not keys:
-        return None
-    inner = content
+def _spoil(content: Any, keys: Keys) -> None:
+    """Put None at the end of a way, if the way is there."""
     for key in keys[:-1]:
-        inner = _inside(inner, key)
-    if _inside(inner, keys[-1]) is not None:
-        inner[keys[-1]] = None
-    return content
+        content = _inside(content, key)
+    if _inside(content, keys[-1]) is not None:
+        content[keys[-1]] = None
 
 
 def _inside(value: Any, key: str | int) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 #: Servers also take `.`, `m` and `Gi` alone, as 0, and larger exponents: nobody means those.
+#: Of the largest whole number that is one: as many as text may have digits.
+_BITS = 199
 _QUANTITY = re.compile(
     r"([+-]?(?:[0-9]{1,60}\.?[0-9]{0,60}|\.[0-9]{1,60}))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,2}))?"
 )
@@ -27,7 +29,7 @@ def amount(value: Any) -> Fraction | None:
     if type(value) is float and not math.isfinite(value):
         return None
     if type(value) is int:
-        return Fraction(value)
+        return Fraction(value) if value.bit_length() <= _BITS else None
     return _amount(str(value)) if type(value) in (str, float) else None
 
 

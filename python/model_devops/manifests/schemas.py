@@ -60,14 +60,12 @@ class Kinds:
 
     def findings(self, manifest: Manifest) -> list[Finding]:
         """What is wrong with an object by the definition of its kind; with its metadata, if there is none."""
-        missing = [key for key, text in (("apiVersion", manifest.api_version), ("kind", manifest.kind)) if not text]
-        if missing:
-            return [Finding((key,), "is missing, or is not text") for key in missing]
-        found: list[Finding] = []
+        named = {"apiVersion": manifest.api_version, "kind": manifest.kind}
+        found = [Finding((key,), "is missing, or is not text") for key, text in named.items() if not text]
         if self.knows(manifest):
             self._shapes.of(self.served[f"{manifest.api_version} {manifest.kind}"].of)(manifest.content, (), found)
             return found
-        if self.refuses(manifest):
+        if not found and self.refuses(manifest):
             found.append(self._advised(manifest.api_version, manifest.kind))
         if manifest.content.get("metadata") is not None:
             self._shapes.of(_METADATA)(manifest.content["metadata"], ((), "metadata"), found)

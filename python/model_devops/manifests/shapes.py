@@ -148,7 +148,7 @@ def _map(inner: Check) -> Check:
             return
         for key, item in value.items():
             if type(key) is not str:
-                found.append(Finding(way(at), f"the key {shown(str(key))} must be text", (), "write it in quotes"))
+                found.append(_no_key(key, at))
             elif item is not None:
                 inner(item, (at, key), found)
 
@@ -233,9 +233,19 @@ _FITS: dict[str, Callable[[Any], bool]] = {
 
 def _strange(key: Any, at: Way, known: set[str]) -> Finding:
     if type(key) is not str:
-        return Finding(way(at), f"the key {shown(str(key))} must be text", (), "write it in quotes")
+        return _no_key(key, at)
     hint = near(key, sorted(known))
     return Finding((*way(at), key), "there is no such field", () if hint else tuple(sorted(known)), hint)
+
+
+def _no_key(key: Any, at: Way) -> Finding:
+    return Finding(way(at), f"the key {_said(key)} must be text", (), "write it in quotes")
+
+
+def _said(value: Any) -> str:
+    """A value for a message. Python refuses to write out numbers of thousands of digits."""
+    huge = type(value) is int and value.bit_length() > 200
+    return "a number of too many digits" if huge else shown(str(value))
 
 
 def _mismatch(value: Any, at: Way, kind: str, written: str | None = None) -> Finding:
@@ -243,8 +253,8 @@ def _mismatch(value: Any, at: Way, kind: str, written: str | None = None) -> Fin
     if written == "byte" and type(value) is str:
         return Finding(way(at), "is not base64", (), "write it as it is under stringData, or encode it")
     if kind == "integer" and type(value) is int:
-        return Finding(way(at), f"{shown(str(value))} is too large for {written or 'int64'}")
-    what = _FOUND.get(type(value)) or f"{shown(str(value))}"
+        return Finding(way(at), f"{_said(value)} is too large for {written or 'int64'}")
+    what = _FOUND.get(type(value)) or _said(value)
     if type(value) is str:
         what = repr(shown(value))
     return Finding(way(at), f"must be {_WORDS[kind]}, not {what}", (), _advice(value, kind))

@@ -34,7 +34,7 @@ def _selector(top: Part) -> Iterator[Problem]:
     yield from wrong
     if empty(selector):
         yield selector.problem("is empty", hint="repeat labels of the template that never change")
-    elif not wrong and not takes(selector, pod.labels):
+    elif not wrong and not pod.metadata.spoiled("labels") and not takes(selector, pod.labels):
         hint = "repeat the selector's labels there; a selector can't be changed later"
         yield pod.metadata.problem("don't have what spec.selector asks for", "labels", hint=hint)
 
