@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit groovy wheel wheel-check bench soak lock clean
+.PHONY: help venv demo test lint types unit cluster-programs cluster groovy wheel wheel-check bench soak lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -29,9 +29,17 @@ lint: venv  ## style and common mistakes
 types: venv
 	@$(BIN)/mypy --config-file python/pyproject.toml python/model_devops $(LIBRARY)/agent.py tools/build_wheel.py
 
-unit: venv
-	@.ci/programs docker-registry dockerd=docker.io skopeo
+unit: venv cluster-programs
+	@.ci/programs dockerd=docker.io skopeo
 	@$(BIN)/python -m pytest --quiet -n 2 --cov --cov-config=python/pyproject.toml --cov-report=term:skip-covered
+
+cluster-programs: venv
+	@.ci/programs containerd runc docker-registry iptables ip=iproute2 setpriv=util-linux \
+		/usr/lib/cni/bridge=containernetworking-plugins
+	@$(BIN)/python tests/support/cluster_programs.py
+
+cluster: cluster-programs  ## a real Kubernetes to play with, until Ctrl-C (needs root on Linux, and Go)
+	@exec $(BIN)/python tests/support/cluster.py
 
 groovy: venv  ## tests of the Jenkins library (needs Java; Gradle is installed on Debian where it may be)
 	@.ci/groovy

@@ -10,6 +10,7 @@ import hypothesis
 import psutil
 import pytest
 
+from cluster_use import wait_until_gone
 from model_devops import notices
 
 # How long an example takes says more of the machine than of the code.
@@ -67,6 +68,11 @@ def git(*arguments: str, cwd: Path) -> str:
 
 def _foreign(name: str) -> bool:
     return name not in KEEP and (name in FOREIGN_NAMES or name.startswith(FOREIGN))
+
+
+def pytest_unconfigure() -> None:
+    """Leave no cluster behind the tests that used one."""
+    wait_until_gone()
 
 
 @pytest.fixture(autouse=True)

@@ -120,7 +120,6 @@ def push_base(host: str, path: str, tag: str, *, salt: str = "", platforms: tupl
 
 
 def _image(client: Client, salt: str, name: str) -> bytes:
-    layer, diff_id = rootfs()
     system, architecture, *_ = name.split("/")
     config = {
         "created": "2026-01-01T00:00:00Z",
@@ -131,10 +130,31 @@ def _image(client: Client, salt: str, name: str) -> bytes:
             "Labels": {"org.opencontainers.image.title": "a base", "team": "platform"},
             "Cmd": ["python3"],
         },
-        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
         "history": [{"created_by": "the tests"}],
     }
-    data = json.dumps(config).encode()
+    return _manifest(client, *rootfs(), config)
+
+
+def push_program(host: str, path: str, program: Path, *arguments: str) -> str:
+    """Push an image of one static program, and nothing else, as `path:1`. Returns its digest."""
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        info = tarfile.TarInfo(program.name)
+        info.size, info.mode = program.stat().st_size, 0o755
+        with program.open("rb") as stream:
+            archive.addfile(info, stream)
+    run = {"Entrypoint": [f"/{program.name}", *arguments], "User": "65534:65534"}
+    config = {"os": "linux", "architecture": ARCHITECTURE, "config": run}
+    client = Client.open(parse(f"oci://{host}/{path}"))
+    layer = gzip.compress(tar.getvalue(), 1, mtime=0)
+    data = _manifest(client, layer, _digest(tar.getvalue()), config)
+    client.put_manifest("1", data)
+    return _digest(data)
+
+
+def _manifest(client: Client, layer: bytes, diff_id: str, config: dict) -> bytes:
+    """Push the layer and the config, and make the manifest of an image of both."""
+    data = json.dumps(config | {"rootfs": {"type": "layers", "diff_ids": [diff_id]}}).encode()
     for blob in (layer, data):
         if client.blob_size(_digest(blob)) is None:
             client.put_blob(blob)
