@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from model_devops.manifests.schemas import kinds
+
 ROOT = Path(__file__).resolve().parents[1]
 WRITTEN = ROOT / "python" / "model_devops" / "manifests" / "schemas.json.gz"
 #: The newest patch of each version that there was when the file was written.
@@ -44,6 +46,10 @@ _OWN = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": "int-or-string"},
     "io.k8s.apimachinery.pkg.apis.meta.v1.Time": {"type": "time"},
     "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": {"type": "time"},
+}
+_TYPES = {
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": ["number", "string"],
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": ["integer", "string"],
 }
 _FUNCTION = re.compile(r"^func schema_(\w+)\(.*?^}", re.M | re.S)
 _PROPERTY = re.compile(r'^\t{5}"([^"]+)": \{(.*?)^\t{5}\},', re.M | re.S)
@@ -159,10 +165,59 @@ def document() -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
+def standalone(version: Version) -> Iterator[tuple[str, Schema]]:
+    """JSON Schemas by file name, from swagger.json alone: one of all definitions, and one of each kind."""
+    definitions = {name: _json_schema(schema) for name, schema in version.swagger["definitions"].items()}
+    definitions |= {name: {"type": types} for name, types in _TYPES.items()}
+    yield "_definitions.json", {"definitions": definitions}
+    for name, kind in version.kinds.items():
+        api_version, _, called = name.partition(" ")
+        group, slash, number = api_version.rpartition("/")
+        suffix = f"{group.split('.')[0]}-{number}" if slash else number
+        yield f"{called}-{suffix}.json".lower(), {"$ref": f"_definitions.json#/definitions/{kind['of']}"}
+
+
+def _json_schema(schema: Schema) -> Schema:
+    """A definition that refuses other fields, and takes null for those that need not be there."""
+    found = {key: value for key, value in schema.items() if key in ("type", "required", "additionalProperties")}
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
+    if "items" in schema:
+        found["items"] = _json_schema(schema["items"])
+    if isinstance(found.get("additionalProperties"), dict):
+        found["additionalProperties"] = _json_schema(found["additionalProperties"])
+    if "properties" in schema:
+        inner = {key: _json_schema(value) for key, value in schema["properties"].items()}
+        needed = schema.get("required", ())
+        optional = {key: {"anyOf": [value, {"type": "null"}]} for key, value in inner.items() if key not in needed}
+        found |= {"properties": inner | optional, "additionalProperties": False}
+    return found
+
+
+def stale(name: str) -> int:
+    """Whether the package's file says something else of a version than the version's module, as an exit code."""
+    carried, version = kinds(name), Version(MODULES[name])
+    served = {kind: one._asdict() for kind, one in carried.served.items()}
+    if (served, carried.definitions) == (version.kinds, version.reachable()):
+        return 0
+    print(f"{WRITTEN} is stale: run `python tools/kubernetes_schemas.py`", file=sys.stderr)
+    return 1
+
+
 def main() -> int:
     """Write the package's file or, for kubeconform, a folder of JSON Schemas; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
+    parser.add_argument("--standalone", type=Path, metavar="FOLDER", help="write JSON Schemas there instead")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the package's file says otherwise")
+    parser.add_argument("--version", choices=MODULES, default=list(MODULES)[-1], help="the version of those")
+    chosen = parser.parse_args()
+    if chosen.check:
+        return stale(chosen.version)
+    if chosen.standalone:
+        chosen.standalone.mkdir(parents=True, exist_ok=True)
+        for name, schema in standalone(Version(MODULES[chosen.version])):
+            (chosen.standalone / name).write_text(json.dumps(schema))
+        return 0
     WRITTEN.write_bytes(gzip.compress(document(), 9, mtime=0))
     print(f"{WRITTEN}: {WRITTEN.stat().st_size} bytes")
     return 0

@@ -8,6 +8,7 @@ from registries import CACHE
 
 ENVIRONMENT = dict(os.environ)
 ORAS = "oras.land/oras/cmd/oras@v1.3.6"
+KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"
 COSIGN = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.2"
 
 

@@ -32,10 +32,11 @@ class Kinds:
 
     def __init__(self, version: str, document: dict[str, Any]) -> None:
         self.version = version
-        kinds = _of(version, document["versions"], document["kinds"])
-        self.served = {name: Served(**kind) for name, kind in kinds.items()}
+        served = _of(version, document["versions"], document["kinds"])
+        self.served = {name: Served(**kind) for name, kind in served.items()}
         self.groups = {_group(name) for name in document["kinds"]} | _GONE
-        self._shapes = Shapes(_of(version, document["versions"], document["definitions"]))
+        self.definitions = _of(version, document["versions"], document["definitions"])
+        self._shapes = Shapes(self.definitions)
 
     def namespaced(self, manifest: Manifest) -> bool | None:
         """Whether such objects lie in a namespace; None if that isn't known."""
