@@ -64,8 +64,11 @@ def copy_release(source: OciStore, target: OciStore, release: Stored) -> list[st
             kind="other-content",
             hint="nothing was copied: decide which of the two is right",
         )
-    new = {tag: digest for tag, digest in tags_of(source, release).items() if there.digest(tag) != digest}
-    copy(source, target, new if target.has_bytes(release) else {release.version: release.digest} | new)
+    known = set(there.tags()) - ({release.version} if other is None else set())
+    new = {tag: digest for tag, digest in tags_of(source, release).items() if tag not in known}
+    incomplete = {} if other is None or target.confirms(release) else {release.version: release.digest}
+    if incomplete | new:
+        copy(source, target, incomplete | new)
     return list(new)
 
 

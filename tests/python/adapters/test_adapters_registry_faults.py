@@ -49,15 +49,17 @@ class Line:
     proxy: Proxy
     client: Client
     pauses: list[float] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    """Digests that were looked at before and after bytes got their name."""
 
-    def push(self, data: bytes = DATA) -> str:
+    def push(self, data: bytes = DATA, known: str | None = None, begun: str = "") -> str:
         @contextlib.contextmanager
         def opened(offset: int) -> Iterator[io.BytesIO]:
             stream = io.BytesIO(data)
             stream.seek(offset)
             yield stream
 
-        return self.client.upload(len(data), opened, lambda _: None, lambda _: None)
+        return self.client.upload(len(data), opened, lambda _: None, self.checked.append, known, begun)
 
     def pull(self, digest: str = DIGEST) -> bytes:
         with self.client.blob(digest) as stream:
@@ -108,11 +110,13 @@ SENDING = {
 }
 
 
+@pytest.mark.parametrize("known", [None, DIGEST], ids=["hashed", "known"])
 @pytest.mark.parametrize("name", [*BREAKS, *SENDING])
-def test_an_upload_goes_on_after_what_befalls_its_bytes(line: Line, name: str) -> None:
+def test_an_upload_goes_on_after_what_befalls_its_bytes(line: Line, name: str, known: str | None) -> None:
     line.proxy.on("PATCH", "/uploads/", (BREAKS | SENDING)[name])
-    assert line.push() == DIGEST
+    assert line.push(known=known) == DIGEST
     assert line.pull() == DATA
+    assert line.checked == [DIGEST]
     assert 1 <= len(line.pauses) <= 2
     assert (line.pauses[0] >= 7) == ("429" in name)
 
@@ -297,6 +301,21 @@ def test_an_upload_that_stands_farther_than_was_sent_begins_anew(line: Line) -> 
     line.proxy.on("GET", "/uploads/", retold("range", lambda _: "0-99999999"))
     line.push()
     assert line.pull() == DATA
+
+
+def test_bytes_that_are_not_what_was_known_are_refused_and_looked_at(line: Line) -> None:
+    other = flipped(DATA)
+    with pytest.raises(RefusedError, match="DIGEST_INVALID"):
+        line.push(other, known=DIGEST)
+    assert line.checked == [DIGEST, "sha256:" + hashlib.sha256(other).hexdigest()]
+    assert line.client.blob_size(DIGEST) is None
+
+
+def test_who_may_not_write_is_told_so_without_reading_all_again(line: Line) -> None:
+    line.proxy.on("PUT", "/uploads/", says(403))
+    with pytest.raises(RefusedError) as raised:
+        line.push(known=DIGEST)
+    assert (raised.value.kind, line.checked) == ("denied", [DIGEST])
 
 
 def test_what_is_sent_and_can_not_be_read_is_not_the_registrys_fault(line: Line) -> None:
@@ -542,7 +561,7 @@ def test_a_blob_is_mounted_from_another_repository_without_its_bytes(line: Line)
     line.push()
     other = line_to(line.proxy)
     before = len(line.proxy.seen)
-    assert other.client.mount(DIGEST, line.client.address.path)
+    assert other.client.mount(DIGEST, line.client.address.path) is None
     assert len(line.proxy.seen) - before == 1
     assert other.pull() == DATA
 
@@ -550,6 +569,18 @@ def test_a_blob_is_mounted_from_another_repository_without_its_bytes(line: Line)
 @pytest.mark.parametrize("act", [says(404), says(400), says(403), says(405)])
 def test_where_nothing_is_mounted_it_can_be_sent(line: Line, act: object) -> None:
     line.proxy.on("POST", "mount=", act)
-    assert not line.client.mount(DIGEST, "somewhere")
-    assert not line.client.mount(DIGEST, "somewhere/else")  # Distribution begins an upload, which is ended
-    assert len(line.proxy.all("DELETE")) == 1
+    assert line.client.mount(DIGEST, "somewhere") == ""
+    begun = line.client.mount(DIGEST, "somewhere/else")  # Distribution begins an upload
+    assert begun
+    before = len(line.proxy.all("POST"))
+    assert line.push(begun=begun) == DIGEST
+    assert line.pull() == DATA
+    assert len(line.proxy.all("POST")) == before, "the upload that was begun is the one that went on"
+
+
+def test_an_upload_that_was_begun_and_forgotten_begins_anew(line: Line) -> None:
+    begun = line.client.mount(DIGEST, "somewhere/else")
+    line.proxy.on("PATCH", "/uploads/", says(404, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}'))
+    line.proxy.on("GET", "/uploads/", says(404, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}'))
+    assert line.push(begun=begun or "") == DIGEST
+    assert line.pull() == DATA

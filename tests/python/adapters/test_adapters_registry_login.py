@@ -220,6 +220,15 @@ def test_who_may_not_push_is_told_so(guarded: str, tokens: TokenServer, logged_i
     assert "may do this" in str(refused.value.hint)
 
 
+def test_trying_to_write_takes_no_right_to_delete_and_leaves_no_upload(
+    tokens: TokenServer, tmp_path: Path, logged_in: None
+) -> None:
+    with distribution(tmp_path, auth=tokens.auth) as host:
+        client_of(host).try_writing()
+        assert not list((tmp_path / "data").rglob("_uploads/*"))
+    assert tokens.asked == [("GET", "repository:team/x:pull,push")]
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"auths": {"HOST": {"auth": "no base64!"}}}', '{"auths": "x"}'])
 def test_a_file_of_logins_that_is_damaged_is_named(basic: str, tmp_path: Path, text: str) -> None:
     (tmp_path / ".docker").mkdir()

@@ -5,7 +5,6 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -32,6 +31,8 @@ LARGEST_MANIFEST = 4 << 20
 """Bytes; what registries must take, so no manifest of ours is larger."""
 PAGES = 10_000
 """More pages than this are a list without an end."""
+SMALLEST = b"{}"
+"""The empty document of OCI: manifests of statements name it anyway."""
 NO_REPOSITORY = {"NAME_UNKNOWN", "NOT_FOUND"}
 """What registries call a repository that isn't there yet."""
 T = TypeVar("T")
@@ -97,16 +98,30 @@ class Client:
                 return digest
         raise forgotten(self.session)
 
-    def upload(self, size: int, source: Open, told: Callable[[int], object], check: Callable[[str], object]) -> str:
-        """Store `size` bytes as a stream; returns their digest. `check` may refuse it before they get their name."""
-        return Upload(self.session, self.address.path, self._push, size, source, told, check).run()
+    def upload(
+        self,
+        size: int,
+        source: Open,
+        told: Callable[[int], object],
+        check: Callable[[str], object],
+        known: str | None = None,
+        begun: str = "",
+    ) -> str:
+        """Store `size` bytes as a stream; returns their digest. See `Upload` for the other arguments."""
+        return Upload(self.session, self.address.path, self._push, size, source, told, check, known, begun).run()
 
     def try_writing(self) -> None:
-        """Begin and end an upload: whether we may write is known before there is anything to lose."""
-        self._cancel(begin(self.session, self.address.path, self._push))
+        """Store the smallest blob: whether we may write is known before there is anything to lose.
 
-    def mount(self, digest: str, other: str) -> bool:
-        """Take a blob over from another repository of this registry, if it lets us."""
+        An upload that is only begun would stay: to end it without a blob takes the right to delete.
+        """
+        self.put_blob(SMALLEST)
+
+    def mount(self, digest: str, other: str) -> str | None:
+        """Take a blob over from another repository of this registry; None where that is done.
+
+        Else where an upload goes on that the registry began in its place, or nothing.
+        """
         path = f"{self._name}/blobs/uploads/?mount={digest}&from={quote(other, safe='')}"
         scope = f"{self._push} repository:{other}:pull"
         try:
@@ -114,14 +129,10 @@ class Client:
                 "POST", path, scope, expected=[201, 202, 404], headers={"Content-Length": "0"}
             )
         except RefusedError:
-            return False
-        if answer.status == 202:  # it began an upload instead
-            self._cancel(location_of(answer, self.session))
-        return answer.status == 201
-
-    def _cancel(self, location: str) -> None:
-        with contextlib.suppress(UnreachableError, RefusedError):  # it ends by itself
-            self.session.request("DELETE", location, self._push, expected=range(200, 500), attempts=1)
+            return ""
+        if answer.status == 202:
+            return location_of(answer, self.session)
+        return None if answer.status == 201 else ""
 
     def manifest(self, reference: str) -> Manifest | None:
         """The manifest of a tag or digest, or None. Raises RefusedError (`bytes-differ`) for another digest's bytes."""
@@ -148,6 +159,17 @@ class Client:
                 return False  # an earlier attempt arrived, and its answer was lost: tags may not be written twice there
             raise
         return "oci-subject" in answer.headers
+
+    def confirms(self, digest: str, data: bytes) -> bool:
+        """Give the registry a manifest again that it has: whether it still has all that this names.
+
+        Registries look for that when they take a manifest. One that doesn't take it twice confirms nothing.
+        """
+        path, headers = f"{self._name}/manifests/{digest}", {"Content-Type": MANIFEST}
+        answer = self.session.request(
+            "PUT", path, self._push, expected=[201, 202, 400, 404, 405, 409, 412], headers=headers, body=data
+        )
+        return answer.status in (201, 202)
 
     def delete_manifest(self, digest: str) -> None:
         """Remove a manifest with all its tags, if it is there. Raises RefusedError (kind `not-removable`)."""

@@ -43,7 +43,7 @@ Open = Callable[[int], AbstractContextManager[Stream]]
 
 @dataclass
 class Upload:
-    """One blob on its way. Its bytes are hashed once, when they are first read."""
+    """One blob on its way. Its bytes are hashed when they are first read, unless it is known what they are."""
 
     session: Session
     path: str
@@ -53,26 +53,48 @@ class Upload:
     told: Callable[[int], object]
     """Told of bytes that were read for the first time."""
     check: Callable[[str], object]
-    """Called with the digest before the bytes get their name."""
-    hashed: int = 0
+    """Called with the digest before the bytes get their name, and again with what they are where they are refused."""
+    known: str | None = None
+    """The digest that they have: it isn't computed here, since the registry compares it with what it got."""
+    begun: str = ""
+    """Where an upload that is begun goes on."""
+    seen: int = 0
+    """Bytes that were read so far, at least once."""
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
     lost: bool = False
     """Whether what is to be sent can't be read."""
 
     def run(self) -> str:
-        """Send everything and have it named; returns `sha256:…` of the bytes that were read."""
+        """Send everything and have it named; returns its digest."""
         for _ in range(ANEW):
             location = self._send()
-            digest = "sha256:" + self.sha256.hexdigest()
+            digest = self.known or "sha256:" + self.sha256.hexdigest()
             self.check(digest)
             faults.point("registry.before-blob-name")
-            if finish(self.session, self.path, location, self.scope, digest):
+            if self._named(location, digest):
                 return digest
         raise forgotten(self.session)
 
+    def _named(self, location: str, digest: str) -> bool:
+        """As `finish`. Bytes that are refused may not be what was known: then `check` says so."""
+        try:
+            return finish(self.session, self.path, location, self.scope, digest)
+        except RefusedError as error:
+            if self.known and error.kind == problems.KIND:
+                self.check(self._digest())
+            raise
+
+    def _digest(self) -> str:
+        """Of what would be sent now."""
+        sha256 = hashlib.sha256()
+        with self.open(0) as stream:
+            while piece := stream.read(CHUNK):
+                sha256.update(piece)
+        return "sha256:" + sha256.hexdigest()
+
     def _send(self) -> str:
         """Have the registry take all bytes; returns where they get their name."""
-        location = begin(self.session, self.path, self.scope)
+        location, self.begun = self.begun or begin(self.session, self.path, self.scope), ""
         offset, failures, farthest = 0, 0, 0
         while offset < self.size:
             try:
@@ -118,7 +140,7 @@ class Upload:
         left = size
         with self._source(offset) as read:
             while left and (piece := read(min(CHUNK, left))):
-                self._hash(offset + size - left, piece)
+                self._note(offset + size - left, piece)
                 left -= len(piece)
                 yield piece
                 faults.point("registry.mid-blob")
@@ -140,11 +162,12 @@ class Upload:
             self.lost = False
             yield read
 
-    def _hash(self, position: int, piece: bytes) -> None:
-        """Take what wasn't hashed before."""
-        new = memoryview(piece)[max(0, self.hashed - position) :]
-        self.sha256.update(new)
-        self.hashed += len(new)
+    def _note(self, position: int, piece: bytes) -> None:
+        """Take what wasn't read before."""
+        new = memoryview(piece)[max(0, self.seen - position) :]
+        if self.known is None:
+            self.sha256.update(new)
+        self.seen += len(new)
         self.told(len(new))
 
     def _resume(self, location: str) -> tuple[str, int]:
@@ -152,7 +175,7 @@ class Upload:
         answer = self.session.request("GET", location, self.scope, expected=_STANDS)
         ends = answer.headers.get("range", "").rpartition("-")[2]
         there = int(ends) + 1 if re.fullmatch("[0-9]{1,18}", ends) else 0
-        if there > self.hashed or there < 2:
+        if there > self.seen or there < 2:
             return begin(self.session, self.path, self.scope), 0  # "0-0" is also said of an upload without any bytes
         return location_of(answer, self.session, location), there
 

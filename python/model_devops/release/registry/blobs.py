@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from model_devops.adapters.registry.client import Client
@@ -26,6 +27,8 @@ from model_devops.release.repository import BlobStore, Content
 
 LARGEST_KEPT = 1 << 20
 """Bytes of a document that is kept in memory, so that it is read once."""
+WORTH_A_TURN = 1 << 16
+"""Bytes that take longer to hash than to hand to a thread."""
 
 
 class RegistryBlobs:
@@ -72,8 +75,9 @@ class RegistryBlobs:
         return digest
 
     def copy(self, source: Path, known: Entry | None, meter: Meter) -> Entry:
-        """Streamed from the file, and hashed on the way."""
-        if known is not None and self.has("sha256:" + known[0], known[1]):
+        """Streamed from the file; hashed on the way unless its digest is known."""
+        name = None if known is None else "sha256:" + known[0]
+        if known is not None and name is not None and self.has(name, known[1]):
             meter.add(known[1])
             return known
         with open_source(source) as first:
@@ -83,16 +87,13 @@ class RegistryBlobs:
                 entry = (digest.removeprefix("sha256:"), before.st_size)
                 check_unchanged(source, first, before, entry, known)
 
-            digest = self._client.upload(before.st_size, lambda offset: opened(source, offset), meter.add, check)
+            digest = self._client.upload(before.st_size, lambda offset: opened(source, offset), meter.add, check, name)
         self._there[digest] = before.st_size
         return digest.removeprefix("sha256:"), before.st_size
 
     def add(self, size: int, content: Content, meter: Meter) -> str:
         """Made twice where it isn't there yet: once to know its digest, once to send it."""
-        sha256 = hashlib.sha256()
-        for piece in content(Meter()):
-            sha256.update(piece)
-        digest = "sha256:" + sha256.hexdigest()
+        digest = _digest(content(Meter()))
         if self.has(digest, size):
             meter.add(size)
             return digest
@@ -103,22 +104,29 @@ class RegistryBlobs:
         """Mounted where the same registry has it, else streamed from there."""
         if self.has(digest, size):
             meter.add(size)
-        elif isinstance(other, RegistryBlobs) and self._mounted(other, digest):
+            return
+        begun = self._mount(other, digest)
+        if begun is None:
             self._there[digest] = size
             meter.add(size)
         else:
-            self._send(digest, size, lambda offset: other.open(digest, offset), meter, f"blob {digest}", other.location)
+            what, where = f"blob {digest}", other.location
+            self._send(digest, size, lambda offset: other.open(digest, offset), meter, what, where, begun)
 
-    def _mounted(self, other: RegistryBlobs, digest: str) -> bool:
-        there = other._client.address
-        return there.host == self._client.address.host and self._client.mount(digest, there.path)
+    def _mount(self, other: BlobStore, digest: str) -> str | None:
+        """As `Client.mount`; nothing where it isn't the same registry."""
+        if not isinstance(other, RegistryBlobs) or other._client.address.host != self._client.address.host:
+            return ""
+        return self._client.mount(digest, other._client.address.path)
 
-    def _send(self, digest: str, size: int, source: Open, meter: Meter, what: str, where: object = "memory") -> None:
+    def _send(
+        self, digest: str, size: int, source: Open, meter: Meter, what: str, where: object = "memory", begun: str = ""
+    ) -> None:
         def check(found: str) -> None:
             if found != digest:
                 raise differs(f"{what} has other bytes", where)
 
-        self._client.upload(size, source, meter.add, check)
+        self._client.upload(size, source, meter.add, check, digest, begun)
         self._there[digest] = size
 
     @contextlib.contextmanager
@@ -134,3 +142,18 @@ class RegistryBlobs:
 
     def settle(self) -> None:
         """A registry has kept what it has answered for."""
+
+
+def _digest(pieces: Iterable[bytes]) -> str:
+    """Of all pieces, in a thread of its own: who makes the next one hashes the file that it comes from."""
+    sha256 = hashlib.sha256()
+    with ThreadPoolExecutor(1) as pool:
+        last: Future[None] | None = None
+        for piece in pieces:
+            if last:
+                last.result()
+            if len(piece) < WORTH_A_TURN:
+                sha256.update(piece)
+            else:
+                last = pool.submit(sha256.update, piece)
+    return "sha256:" + sha256.hexdigest()

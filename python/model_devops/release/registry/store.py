@@ -22,6 +22,7 @@ from model_devops.release.packing import MANIFEST, Descriptor, digest_of, is_dig
 from model_devops.release.registry import fallback
 from model_devops.release.registry.blobs import RegistryBlobs
 from model_devops.release.repository import Listing
+from model_devops.release.store import Stored
 
 SOON = (0.1, 0.3, 1, 2)
 """Seconds between attempts to read a tag that is listed and not there."""
@@ -35,7 +36,12 @@ class RegistryStore(OciStore):
     """The releases of one model in one repository of a registry."""
 
     def __init__(self, address: Address) -> None:
-        super().__init__(RegistryRepository(Client.open(address)))
+        self._client = Client.open(address)
+        super().__init__(RegistryRepository(self._client))
+
+    def confirms(self, release: Stored) -> bool:
+        """By giving the registry the release's manifest again, for which it looks whether it has what that names."""
+        return self._client.confirms(release.digest, self.repository.manifest(release.digest))
 
 
 class RegistryRepository:
