@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 #: How the program is called, without the user's site packages and PYTHON* variables.
 PROGRAM = [sys.executable, "-I", "-m", "model_devops"]
+sys.path.append(str(ROOT / "tests" / "support"))  # registries and daemons are started as for the tests
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,28 @@ def in_turn(
         call()
     measured = [[measure(call) for call in calls] for _ in range(rounds)]
     return [min(column) for column in zip(*measured, strict=True)]
+
+
+def repository(folder: Path, **files: str | bytes) -> Path:
+    """A new git repository with these files committed (`__` for a dot in their names)."""
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        (folder / name.replace("__", ".")).write_bytes(data)
+    quietly("git", "init", "--quiet", "--initial-branch=main", cwd=folder)
+    for key, value in (("user.name", "Bench"), ("user.email", "bench@example.org")):
+        quietly("git", "config", key, value, cwd=folder)
+    quietly("git", "add", ".", cwd=folder)
+    quietly("git", "commit", "--quiet", "--message", "Begin", cwd=folder)
+    return folder
+
+
+def random_file(file: Path, size: int) -> None:
+    """A file of so many bytes, in MiB that repeat: what compresses inside them is nothing."""
+    block = os.urandom(1 << 20)
+    with open(file, "wb") as stream:
+        for _ in range(size >> 20):
+            stream.write(block)
 
 
 def quietly(*command: str, cwd: Path | None = None, environment: dict[str, str] | None = None) -> None:

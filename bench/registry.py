@@ -1,31 +1,29 @@
-"""A registry's client: the digest of a layer against openssl, and how many requests a push makes.
+"""A registry's client: the digest of a layer against openssl, a push against skopeo, and how many requests it makes.
 
-Where `docker-registry` is missing, no requests are counted.
+Where `docker-registry` or skopeo is missing, nothing is pushed.
 """
 
-import contextlib
-import hashlib
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from measuring import Row, in_turn, quietly
+from measuring import PROGRAM, Row, in_turn, processor, quietly, random_file, repository
 
 LAYER = 4 << 30
-CONFIGURATION = "version: 0.1\nstorage: {{filesystem: {{rootdirectory: '{folder}'}}}}\nhttp: {{addr: '{address}'}}\n"
+PUSHED = 1 << 30
+"""Less than a layer: each byte costs the same, and the registry takes four seconds for these."""
+ROUNDS = 2
+MODEL = "name: heavy\nartifacts: {model: weights}\n"
 
 
 def rows() -> Iterator[Row]:
-    """A sparse file of 4 GiB is hashed; small files are pushed to a registry on this machine."""
+    """A sparse file of 4 GiB is hashed; a release with 1 GiB is pushed to registries on this machine."""
     with tempfile.TemporaryDirectory() as folder:
         yield _digest(Path(folder) / "layer")
-        if shutil.which("docker-registry"):
-            with _registry(Path(folder)) as address:
-                _second_push(Path(folder), address)
+        if shutil.which("docker-registry") and shutil.which("skopeo"):
+            yield _push(Path(folder))
+            _second_push(Path(folder))
 
 
 def _digest(file: Path) -> Row:
@@ -38,46 +36,53 @@ def _digest(file: Path) -> Row:
         with open(file, "rb", buffering=0) as stream:
             hash_stream(stream, Meter())
 
-    mine, theirs = in_turn(ours, lambda: quietly("openssl", "dgst", "-sha256", str(file)), rounds=2)
+    mine, theirs = in_turn(ours, lambda: quietly("openssl", "dgst", "-sha256", str(file)), rounds=7)
     file.unlink()
-    return Row("digest of a layer of 4 GiB", mine, "openssl dgst -sha256", theirs, 1.1 * theirs)
+    return Row("digest of a layer of 4 GiB", mine, "openssl dgst -sha256", theirs, theirs)
 
 
-def _second_push(folder: Path, address: str) -> None:
-    """Requests of a push of what is there already, by the number of its files."""
-    for count in (1, 10, 1000):
-        files = {}
-        for number in range(count):
-            files[f"{number}"] = folder / f"file{number}"
-            files[f"{number}"].write_text(f"{number}")
-        requests = [_put(f"oci://{address}/again/{count}", files) for _ in range(2)]
-        print(f"push of {count} small files: {requests[0]} requests, the second time {requests[1]}")
+def _push(folder: Path) -> Row:
+    """The same release out of the same store, by both: bytes and digests in the registry are equal."""
+    home = {"MODEL_DEVOPS_HOME": f"{folder}/home", "HOME": str(folder)}
+    project = repository(folder / "heavy", model__yaml=MODEL, __gitignore="weights\n")
+    random_file(project / "weights", PUSHED)
+    quietly(*PROGRAM, "build", "--store", str(folder / "store"), cwd=project, environment=home)
+    ours = [*PROGRAM, "push", "1.0.0", "--store", str(folder / "store"), "--to", "oci://{}/models"]
+    theirs = ["skopeo", "copy", "--insecure-policy", "--preserve-digests", "--dest-tls-verify=false"]
+    theirs += [f"oci:{folder}/store/heavy:1.0.0", "docker://{}/models/heavy:1.0.0"]
+    pairs = [[_used_by(call, folder, project, home) for call in (ours, theirs)] for _ in range(ROUNDS)]
+    mine, skopeo = (min(column) for column in zip(*pairs, strict=True))
+    return Row(
+        "push of a release of 1 GiB, processor time", mine, "skopeo copy --preserve-digests", skopeo, 0.3 * skopeo
+    )
 
 
-def _put(address: str, files: dict[str, Path]) -> int:
-    """Store files with their digests known, as a build does; returns how many requests that took."""
-    from model_devops.adapters.registry.address import parse
-    from model_devops.release.registry.store import RegistryStore
+def _used_by(command: list[str], folder: Path, project: Path, home: dict[str, str]) -> float:
+    """The client's processor time of a push to a registry that has nothing yet."""
+    from registries import distribution
 
-    store = RegistryStore(parse(address))
-    entries = {name: (hashlib.sha256(data := file.read_bytes()).hexdigest(), len(data)) for name, file in files.items()}
-    store.put_files({"model": files}, {"model": ""}, known={"model": entries})
-    return store.repository.client.session.count
+    with tempfile.TemporaryDirectory(dir=folder) as data, distribution(Path(data)) as host:
+        return processor(lambda: quietly(*(word.format(host) for word in command), cwd=project, environment=home))
 
 
-@contextlib.contextmanager
-def _registry(folder: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    (folder / "registry.yml").write_text(CONFIGURATION.format(folder=folder / "registry", address=address))
-    command = ["docker-registry", "serve", str(folder / "registry.yml")]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            while subprocess.run(
-                ["curl", "-fsS", f"http://{address}/v2/"], capture_output=True, check=False
-            ).returncode:
-                time.sleep(0.1)
-            yield address
-        finally:
-            server.terminate()
+def _second_push(folder: Path) -> None:
+    """Requests of a push and of the same again, by the number of the release's layers."""
+    from registries import distribution
+    from registry_proxy import proxied
+
+    with distribution(folder / "registry") as host, proxied(host) as proxy:
+        for count in (1, 10, 60):
+            home = {"MODEL_DEVOPS_HOME": f"{folder}/home{count}"}
+            model = "name: many\nartifacts: {model: weights}\n"
+            project = repository(folder / f"many{count}", model__yaml=model, __gitignore="weights\n")
+            (project / "weights").mkdir()
+            for number in range(count):
+                (project / "weights" / f"{number}").write_text(f"{number}")
+            quietly(*PROGRAM, "build", cwd=project, environment=home)
+            requests = []
+            for _ in range(2):
+                proxy.seen.clear()
+                to = f"oci://{proxy.address}/models{count}"
+                quietly(*PROGRAM, "push", "1.0.0", "--to", to, cwd=project, environment=home)
+                requests.append(len(proxy.seen))
+            print(f"push of {count} files: {requests[0]} requests, the second time {requests[1]}")
