@@ -23,12 +23,14 @@ import cluster_keys
 import cluster_programs
 from cluster_use import CLUSTERS, RUN, used, wait_for, wait_until_gone
 from containers import push_base, push_program
-from lacking import in_namespace, lacking, program
+from lacking import lacking, program
 from registries import ENVIRONMENT
 
 #: Read before a test's environment is emptied.
 KUBECONFIG = os.environ.get("MODEL_DEVOPS_TEST_KUBECONFIG")
 REGISTRY = os.environ.get("MODEL_DEVOPS_TEST_REGISTRY")
+NOT_OURS = "the cluster that MODEL_DEVOPS_TEST_KUBECONFIG names isn't the tests' to stop"
+NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc")
 #: Beside the programs that are built: those of Debian, found with /usr/sbin.
 DEBIAN = ("containerd", "runc", "docker-registry", "iptables", "ip", "unshare", "setpriv", "/usr/lib/cni/bridge")
 
@@ -43,7 +45,7 @@ class Cluster:
     @property
     def folder(self) -> Path:
         """Where a cluster of the tests' own keeps its files: log/NAME, keys/, pids/NAME."""
-        return self._folder or lacking("MODEL_DEVOPS_TEST_KUBECONFIG names a cluster that isn't the tests' to stop")
+        return self._folder or lacking(NOT_OURS)
 
     @property
     def registry(self) -> str:
@@ -53,7 +55,7 @@ class Cluster:
     @property
     def server(self) -> str:
         """Where the API server is: https://127.0.0.1:PORT."""
-        return self.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")
+        return self.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that asks this cluster with kubectl."""
@@ -61,9 +63,10 @@ class Cluster:
 
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """What kubectl does and says; it may fail."""
-        environment = ENVIRONMENT | {"KUBECACHEDIR": str(self.kubeconfig.with_name("kubectl-cache"))}
+        # Not in the home of who runs the tests.
+        cache = {"KUBECACHEDIR": str(self._folder / "kubectl-cache")} if self._folder else {}
         return subprocess.run(
-            self.command(*arguments), input=stdin, env=environment, capture_output=True, text=True, check=False
+            self.command(*arguments), input=stdin, env=ENVIRONMENT | cache, capture_output=True, text=True, check=False
         )
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
@@ -108,7 +111,7 @@ class Cluster:
 
     def as_account(self, namespace: str, account: str, file: Path, seconds: float = 3600) -> Path:
         """Write a kubeconfig that speaks as a ServiceAccount, in its namespace."""
-        config = json.loads(self.kubectl("config", "view", "--raw", "-o", "json"))
+        config = json.loads(self.kubectl("config", "view", "--minify", "--raw", "-o", "json"))
         config["users"] = [{"name": account, "user": {"token": self.token(namespace, account, seconds)}}]
         config["contexts"][0]["context"] |= {"user": account, "namespace": namespace}
         file.write_text(json.dumps(config))
@@ -133,26 +136,32 @@ class Cluster:
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
     """The cluster in a folder of CLUSTERS, started if nobody did. It ends soon after the last who uses it."""
-    programs = _programs()
+    for what in lacks():
+        lacking(what)
+    programs = cluster_programs.folder()
     with used(folder, programs):
         yield Cluster(folder / "kubeconfig", str(programs / "kubectl"), (folder / "ready").read_text(), folder)
 
 
-def _programs() -> Path:
-    """The built programs; ends the test where this machine can't have a cluster."""
+def lacks() -> Iterator[str]:
+    """What there must be before a cluster can run on this machine."""
+    if KUBECONFIG:
+        yield NOT_OURS
     if sys.platform != "linux" or os.geteuid():
-        lacking("a cluster needs root on Linux; MODEL_DEVOPS_TEST_KUBECONFIG names one to use instead")
+        yield "a cluster needs root on Linux; MODEL_DEVOPS_TEST_KUBECONFIG names one to use instead"
     if not Path("/sys/fs/cgroup/cpuset").is_dir():
-        lacking("the tests' cluster needs the controllers of cgroup v1")
+        yield "the tests' cluster needs the controllers of cgroup v1"
     for name in DEBIAN:
         if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
-            lacking(f"there is no {name} on this machine")
-    in_namespace("--net", "--mount", "--pid", "--fork", "--mount-proc")
+            yield f"there is no {name} on this machine"
+    if subprocess.run([*NAMESPACES, "true"], capture_output=True, check=False).returncode:
+        yield f"this machine lets nobody make namespaces ({' '.join(NAMESPACES)})"
     built = cluster_programs.folder()
     for place in (built, Path(sys.executable), Path(__file__)):
         if place.resolve().is_relative_to("/var") or place.resolve().is_relative_to("/run"):
-            lacking(f"{place} is hidden in the tests' cluster, which has a /var and a /run of its own")
-    return built if built.exists() else lacking("Kubernetes is not built on this machine: `make cluster-programs`")
+            yield f"{place} is hidden in the tests' cluster, which has a /var and a /run of its own"
+    if not built.exists():
+        yield "Kubernetes is not built on this machine: run `make cluster-programs`, which needs Go"
 
 
 @pytest.fixture(scope="session")
@@ -198,12 +207,14 @@ def static_image(cluster: Cluster) -> str:
     """REPOSITORY@DIGEST of an image with one program and no shell (tests/cluster/sample says what it can do)."""
     built = cluster_programs.folder() / "sample"
     if not built.exists():
-        lacking("Kubernetes is not built on this machine: `make cluster-programs`")
+        lacking("its program is not built on this machine: run `make cluster-programs`, which needs Go")
     return f"{cluster.registry}/static@{push_program(cluster.registry, 'static', built)}"
 
 
 def main() -> None:
     """Run a cluster to play with, until Ctrl-C."""
+    if what := next(lacks(), ""):
+        sys.exit(f"No cluster: {what}.")
     folder = CLUSTERS / str(os.getpid())
     with contextlib.suppress(KeyboardInterrupt), running(folder) as found:
         print(f"export KUBECONFIG={found.kubeconfig}\nexport PATH={cluster_programs.folder()}:$PATH  # kubectl")

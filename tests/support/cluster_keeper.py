@@ -81,8 +81,8 @@ def _up(folder: Path, programs: Path) -> None:
 
 def _start_init(folder: Path, programs: Path, outside: int) -> subprocess.Popen[bytes]:
     # Each ends when the one that started it does, however it ends; with process 1 ends all that runs in there.
-    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
-    command += ["--mount-proc", sys.executable, str(Path(__file__).with_name("cluster_init.py")), str(folder)]
+    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc"]
+    command += ["--kill-child", sys.executable, str(Path(__file__).with_name("cluster_init.py")), str(folder)]
     environment = {"PATH": f"{programs}:/usr/local/sbin:/usr/sbin:/sbin:{os.environ['PATH']}", "HOME": "/run"}
     with (folder / "log" / "init").open("w") as log:
         return subprocess.Popen(

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from registries import CACHE, ENVIRONMENT
@@ -33,12 +34,13 @@ def build() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "cluster.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder().exists():
+        target = folder()
+        if not target.exists():
             print("Building Kubernetes for the tests (once; about five minutes on two cores).", flush=True)
-            unfinished = folder().with_suffix(".unfinished")
+            unfinished = target.with_suffix(".unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
             _compile(unfinished)
-            unfinished.replace(folder())
+            unfinished.replace(target)
 
 
 def _compile(target: Path) -> None:
@@ -52,7 +54,14 @@ def _compile(target: Path) -> None:
         (target / name).symlink_to("kubernetes")
 
 
+def main() -> None:
+    """Build where there can be a cluster. Where there is none, the tests that need it say why."""
+    if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("go"):
+        try:
+            build()
+        except subprocess.CalledProcessError as error:
+            print(f"Kubernetes could not be built: {' '.join(error.cmd)} ended with {error.returncode}, see above.")
+
+
 if __name__ == "__main__":
-    # Where there is no cluster, the tests say what is missing: see cluster.py.
-    if os.uname().sysname == "Linux" and os.geteuid() == 0 and shutil.which("go"):
-        build()
+    main()
