@@ -6,7 +6,7 @@ server takes what is refused here.
 
 from __future__ import annotations
 
-from tests.support.kubernetes_fragments import BLOCK, DAEMON, END, INIT, LABELS, PORT, ROLLING, SIZED, STATEFUL
+from tests.support.kubernetes_fragments import BLOCK, DAEMON, END, INIT, LABELS, PORT, ROLLING, SIZED, STATEFUL, SUBJECT
 from tests.support.kubernetes_misfits import PARTS
 from tests.support.kubernetes_objects import Change
 from tests.support.kubernetes_values import TYPES, VALUES
@@ -62,9 +62,11 @@ FINE = {
     "ports up": Change("        - port: http\n", "        - port: 80\n          endPort: 90\n"),
     "schedule by a word": Change('  schedule: "0 3 * * 1-5"', '  schedule: "@daily"'),
     "largest ConfigMap": Change("  LEVEL: info\n", f"  LEVEL: {'x' * 1048574}\n"),
-    "role named with a colon": Change("  - kind: ServiceAccount\n", "  - kind: User\n"),
+    "user": Change(SUBJECT, "  - kind: User\n    apiGroup: rbac.authorization.k8s.io\n    name: jane\n"),
     "daemons": Change(END, END + DAEMON),
     "daemons that are first doubled": Change(END, END + DAEMON.replace("le: 1}", "le: 0, maxSurge: 1}")),
+    "index of one": Change("  completions: 3\n", ""),
+    "account of the binding's namespace": Change("    namespace: models\n", ""),
     "stateful": Change(END, END + STATEFUL),
 }
 

@@ -72,3 +72,13 @@ METRIC = """\
           averageUtilization: 70
 """
 END = "    name: churn\n    namespace: models\n"
+SUBJECT = "  - kind: ServiceAccount\n    name: churn\n    namespace: models\n"
+CLUSTER_BINDING = """\
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: other}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects:
+  - {kind: ServiceAccount, name: churn}
+"""

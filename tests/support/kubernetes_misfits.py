@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.kubernetes_fragments import (
     BLOCK,
+    CLUSTER_BINDING,
     DAEMON,
     END,
     INIT,
@@ -185,7 +186,9 @@ PARTS = {
         "[ReadWriteOnce]", "[ReadWriteOnce, ReadWriteOncePod]", "ReadWriteOncePod stands alone", at="  accessModes"
     ),
     "no size": Change("      storage: 1Gi", "      cpu: 1", "storage: is missing", at="    requests:\n      cpu: 1"),
-    "index without a number": Change("  completions: 3\n", "", "completions: is missing", at="spec:\n  completionMode"),
+    "index without a number": Change(
+        "  completions: 3\n", "  parallelism: 2\n", "completions: is missing", at="spec:\n  completionMode"
+    ),
     "index where there is none": Change(
         "  completionMode: Indexed\n", "  backoffLimitPerIndex: 1\n", "needs completionMode: Indexed"
     ),
@@ -281,9 +284,10 @@ PARTS = {
         '  - apiGroups: [""]\n    resources', "  - resources", "apiGroups: is missing", at="  - resources"
     ),
     "role of another kind": Change("  kind: Role\n  name", "  kind: Roll\n  name", "can't be a Roll"),
-    "account without a namespace": Change(
-        "    namespace: models\n", "", "namespace: is missing", at="  - kind: ServiceAccount"
+    "account of no namespace": Change(
+        END, END + CLUSTER_BINDING, "namespace: is missing", at="  - {kind: ServiceAccount, name: churn}"
     ),
+    "rights for nobody": Change("  - kind: ServiceAccount\n", "  - kind: Account\n", "can't be a Account"),
     "daemons: nothing moves": Change(
         END,
         END + DAEMON.replace("maxUnavailable: 1", "maxUnavailable: 0"),

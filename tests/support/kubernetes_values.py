@@ -206,12 +206,7 @@ VALUES = {
         "              subPath: churn", "              subPath: ../churn", "leaves what it is in"
     ),
     "negative request": Change("              cpu: 500m", "              cpu: -1", "-1 is negative"),
-    "negative size": Change(
-        "            sizeLimit: 1Gi",
-        "            sizeLimit: -1Gi",
-        "-1Gi is negative",
-        taken="nodes read it as no limit",
-    ),
+    "negative size": Change("            sizeLimit: 1Gi", "            sizeLimit: -1Gi", "-1Gi is negative"),
     "claim for nothing": Change("      storage: 1Gi", "      storage: 0", "0 is not allowed"),
     "user below 0": Change("        runAsUser: 1000", "        runAsUser: -1", "-1 is not allowed"),
     "surge below 0": Change("      maxSurge: 1", "      maxSurge: -1", "'-1' is not allowed"),

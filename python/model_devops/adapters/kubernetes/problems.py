@@ -32,8 +32,8 @@ _FORBIDDEN = re.compile(
 )
 _MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
-_MISFIT = "typed patch object"
-"""An apply of fields that the schema doesn't have, or not so; a 500."""
+_MISFITS = ("typed patch object", "failed to convert new object")
+"""An apply of fields that the schema doesn't have, or not so: whole numbers with fractions; 500s."""
 _STOPPED = ("container not found (", "pod not found (", "does not have a host assigned")
 _TOO_LARGE = ("request is too large", "larger than max", "entity too large")
 _LARGE = "make it smaller: a cluster takes about 1.5 MB for one object, and 1 MiB in a ConfigMap or Secret"
@@ -78,7 +78,7 @@ def said(answer: Answer, access: Access) -> str:
 def final(answer: Answer) -> bool:
     """Whether a 5xx is about what was sent, so that sending it again is of no use."""
     words = str(status(answer).get("message") or answer.data[:300].decode("utf-8", "replace"))
-    return stopped(words) or any(part in words for part in (*_TOO_LARGE, _MISFIT))
+    return stopped(words) or any(part in words for part in (*_TOO_LARGE, *_MISFITS))
 
 
 def stopped(words: str) -> bool:
@@ -112,7 +112,7 @@ def refused(access: Access, answer: Answer, about: str = "") -> ModelDevopsError
         return RefusedError(f"it is too large for the cluster: {words}", kind="too-large", hint=_LARGE)
     if stopped(words):
         return NotRunningError(words)
-    if _MISFIT in words or (answer.status == 400 and "decoding error" in words):
+    if any(part in words for part in _MISFITS) or (answer.status == 400 and "decoding error" in words):
         return InvalidError(words, [Cause(field, words) for field in _misfit(words)])
     if answer.status in _REFUSALS:
         return _REFUSALS[answer.status](refusal)

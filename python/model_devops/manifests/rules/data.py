@@ -19,6 +19,8 @@ _TYPES = {
     "kubernetes.io/dockercfg": (".dockercfg",),
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
 }
+#: Who can be given rights. A ServiceAccount without a namespace is one of the binding's.
+_SUBJECTS = ("Group", "ServiceAccount", "User")
 _JSON = (".dockerconfigjson", ".dockercfg")
 
 
@@ -86,7 +88,9 @@ def _binding(top: Part) -> Iterator[Problem]:
     if top.get("roleRef", "apiGroup") not in (None, "", _RBAC):
         yield top.problem("is not allowed", "roleRef", "apiGroup", allowed=[_RBAC])
     for subject in top.each("subjects"):
-        if subject.get("kind") == "ServiceAccount" and not subject.get("namespace"):
+        if subject.get("kind") not in (None, *_SUBJECTS):
+            yield subject.problem(f"can't be a {subject.get('kind')}", "kind", allowed=_SUBJECTS)
+        elif subject.get("kind") == "ServiceAccount" and not (len(kinds) > 1 or subject.get("namespace")):
             yield subject.problem("is missing", "namespace", hint="the namespace of the ServiceAccount")
 
 

@@ -105,8 +105,8 @@ def _cron(top: Part) -> Iterator[Problem]:
 
 def _job_spec(spec: Part) -> Iterator[Problem]:
     indexed = spec.get("completionMode") == "Indexed"
-    if indexed and spec.get("completions") is None:
-        yield spec.problem("is missing", "completions", hint="completionMode: Indexed needs it")
+    if indexed and spec.get("completions") is None and spec.get("parallelism") is not None:
+        yield spec.problem("is missing", "completions", hint="completionMode: Indexed needs it beside parallelism")
     for name in ("backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"):
         if spec.get(name) is not None and not indexed:
             yield spec.problem("needs completionMode: Indexed", name)
