@@ -67,8 +67,8 @@ def _used_by(command: list[str], folder: Path, project: Path, home: dict[str, st
 
 def _second_push(folder: Path) -> None:
     """Requests of a push and of the same again, by the number of the release's layers."""
+    from fault_proxy import proxied
     from registries import distribution
-    from registry_proxy import proxied
 
     with distribution(folder / "registry") as host, proxied(host) as proxy:
         for count in (1, 10, 60):

@@ -13,12 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from model_devops.adapters.registry import session as sessions
-from model_devops.adapters.registry.address import parse
-from model_devops.adapters.registry.client import INDEX, Client
-from model_devops.adapters.registry.session import ATTEMPTS, Session
-from model_devops.errors import RefusedError, UnreachableError
-from registry_proxy import (
+from fault_proxy import (
     Exchange,
     Proxy,
     alters,
@@ -36,6 +31,11 @@ from registry_proxy import (
     says_early,
     without,
 )
+from model_devops.adapters.registry import session as sessions
+from model_devops.adapters.registry.address import parse
+from model_devops.adapters.registry.client import INDEX, Client
+from model_devops.adapters.registry.session import ATTEMPTS, Session
+from model_devops.errors import RefusedError, UnreachableError
 
 _numbers = itertools.count()
 DATA = os.urandom(3_000_000)
@@ -221,7 +221,8 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for_without_end(
     def drips(exchange: Exchange) -> None:
         def drops() -> Iterator[bytes]:
             while not exchange.proxy.closing.wait(0.02):
-                yield b" " * 70_000
+                exchange.handler.wfile.flush()
+                yield b" "
 
         exchange.answer(200, {}, drops(), length=1 << 24)
 

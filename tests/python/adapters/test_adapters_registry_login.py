@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from fault_proxy import Exchange, Proxy, proxied, resets, resets_after_asking, retold, says, says_early
 from model_devops.adapters.registry import session as sessions
 from model_devops.adapters.registry.address import parse
 from model_devops.adapters.registry.client import Client
@@ -19,7 +20,6 @@ from model_devops.adapters.registry.session import ATTEMPTS, Session
 from model_devops.errors import ModelDevopsError, RefusedError, UnreachableError, UsageError
 from receivers import ca_file, server_tls
 from registries import distribution
-from registry_proxy import Exchange, Proxy, proxied, resets, resets_after_asking, retold, says, says_early
 from token_server import HTPASSWD, LEEWAY, SECRET, USER, TokenServer, forms, token_server
 
 DATA = b"d" * 2_000_000

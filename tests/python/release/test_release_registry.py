@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fault_proxy import proxied, says
 from mini_project import PYTHON, Mini, clone
 from model_devops.adapters.registry.address import parse
 from model_devops.errors import RefusedError, UnreachableError, UsageError
@@ -16,7 +17,6 @@ from model_devops.release.oci import OciStore
 from model_devops.release.registry.store import RegistryStore
 from model_devops.release.transfer import copy_release
 from registries import free_address
-from registry_proxy import proxied, says
 from release_samples import LAYOUT, built, record_for, some_sources, write_files
 
 _numbers = itertools.count()

@@ -8,13 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mini_project import Mini
-from model_devops.adapters.registry.address import parse
-from model_devops.errors import ModelDevopsError, RefusedError
-from model_devops.release.evidence import Revoked
-from model_devops.release.registry.store import RegistryStore
-from model_devops.release.store import Stored
-from registry_proxy import (
+from fault_proxy import (
     Exchange,
     Proxy,
     alters,
@@ -27,6 +21,12 @@ from registry_proxy import (
     resets_after_asking,
     says,
 )
+from mini_project import Mini
+from model_devops.adapters.registry.address import parse
+from model_devops.errors import ModelDevopsError, RefusedError
+from model_devops.release.evidence import Revoked
+from model_devops.release.registry.store import RegistryStore
+from model_devops.release.store import Stored
 from release_samples import LAYOUT, Sources, record_for, write_files
 
 _numbers = itertools.count()

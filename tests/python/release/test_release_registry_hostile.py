@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fault_proxy import proxied, says
 from model_devops.adapters.registry.address import parse
 from model_devops.errors import ModelDevopsError
 from model_devops.release import tarball
@@ -16,7 +17,6 @@ from model_devops.release.layout import LayoutStore
 from model_devops.release.packing import FILEPATH, MANIFEST, TITLE, documents, layer
 from model_devops.release.registry.store import RegistryStore
 from model_devops.release.transfer import join
-from registry_proxy import proxied, says
 from release_samples import record_for, some_sources
 
 _numbers = itertools.count()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fault_proxy import Proxy, Seen, proxied, says
 from mini_project import PYTHON, Mini
 from registries import distribution, free_address
-from registry_proxy import Proxy, Seen, proxied, says
 from token_server import SECRET, USER, TokenServer, forms, token_server
 
 SPY = """\

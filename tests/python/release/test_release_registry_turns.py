@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from fault_proxy import Proxy, Seen, proxied
 from model_devops.adapters.registry.address import parse
 from model_devops.release.evidence import Accepted, Body, Revoked
 from model_devops.release.registry.store import RegistryStore
-from registry_proxy import Proxy, Seen, proxied
 from release_samples import LAYOUT, record_for, write_files
 
 BODIES: tuple[Body, Body] = (

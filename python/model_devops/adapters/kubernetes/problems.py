@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from model_devops.adapters.kubernetes.session import Answer
 
 KIND = "cluster"
+_READ, _SAID = 1 << 16, 2000
+"""Bytes of an answer that are looked at for words, and characters that are passed on."""
 _LATER = "run this again; nothing is half done"
 _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) (?:resource|path) "(?P<resource>[^"]*)"'
@@ -69,10 +71,10 @@ def status(answer: Answer) -> Mapping[str, Any]:
 
 def said(answer: Answer, access: Access) -> str:
     """What it says, in one printable line."""
-    words = status(answer).get("message") or answer.data[:300].decode("utf-8", "replace")
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(words)).split())
-    line = line or f"it answers {answer.status}"
-    return access.without_secrets(line)[:2000]
+    words = status(answer).get("message") or answer.data[:_READ].decode("utf-8", "replace")
+    words = access.without_secrets(str(words))  # before it is cut: half of a secret would not be found
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+    return line[:_SAID] or f"it answers {answer.status}"
 
 
 def final(answer: Answer) -> bool:
@@ -151,8 +153,9 @@ def _forbidden(refusal: _Refusal) -> ModelDevopsError:
     where = f"in namespace {found['namespace']}" if found["namespace"] else "in the whole cluster"
     what = f"{found['user']} may not {found['verb']} {resource} {where}"
     if found["user"] == "system:anonymous":
-        who = refusal.access.source.who
-        return RefusedError(f"{what}: {who} gives no credentials", kind="unauthenticated")
+        source = refusal.access.source
+        words = f"{what}: {source.who} gives no credentials"
+        return RefusedError(words, kind="unauthenticated", hint=source.hint)
     hint = "let its Role allow that: `model-devops render rbac` writes the smallest one"
     return RefusedError(what, kind="forbidden", hint=hint, details=found)
 

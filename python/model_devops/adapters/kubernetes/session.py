@@ -20,7 +20,7 @@ from model_devops.adapters import transport
 from model_devops.adapters.documents import parsed
 from model_devops.adapters.kubernetes import problems
 from model_devops.adapters.kubernetes.access import Access, Way
-from model_devops.errors import UnreachableError
+from model_devops.errors import RefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -189,10 +189,12 @@ AGENT = f"model-devops/{__version__}"
 def _whole(answer: BaseHTTPResponse) -> bytes:
     data, end = bytearray(), time.monotonic() + LONGEST_ANSWER
     try:
-        while piece := answer.read(1 << 20):
+        while piece := answer.read1(1 << 20):
             data += piece
-            if time.monotonic() > end or len(data) > LARGEST_ANSWER:
+            if time.monotonic() > end:
                 raise TimeoutError
+            if len(data) > LARGEST_ANSWER:
+                raise RefusedError(f"the cluster sends more than {LARGEST_ANSWER} bytes", kind="too-large")
     except BaseException:
         answer.close()
         raise

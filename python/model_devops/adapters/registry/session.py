@@ -218,7 +218,7 @@ class Session:
         """The body, of which only the beginning matters where something went wrong."""
         data, end = bytearray(), time.monotonic() + LONGEST_ANSWER
         try:
-            while piece := answer.read(min(1 << 20, limit + 1 - len(data))):
+            while piece := answer.read1(min(1 << 20, limit + 1 - len(data))):
                 data += piece
                 if time.monotonic() > end:
                     raise TimeoutError

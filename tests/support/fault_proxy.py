@@ -1,9 +1,10 @@
-"""A proxy in front of a real registry that does what networks, proxies and tired servers do to requests."""
+"""A proxy in front of a real server (a registry, a cluster) that does what networks and tired servers do."""
 
 import contextlib
 import http.client
 import http.server
 import re
+import select
 import socket
 import ssl
 import struct
@@ -57,6 +58,8 @@ class Proxy:
     faults: list[Fault] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     address: str = ""
+    upstream: ssl.SSLContext | None = None
+    """How the target is spoken to; without TLS by default."""
     gate: Callable[[Seen], None] = lambda _: None
     """Called before a request is passed on."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -66,6 +69,12 @@ class Proxy:
 
     def on(self, method: str, path: str, act: "Callable[[Exchange], None]", *, times: int = 1, after: int = 0) -> None:
         self.faults.append(Fault(method, path, act, times, after))
+
+    def dial(self) -> http.client.HTTPConnection:
+        """A connection to the target."""
+        if self.upstream is None:
+            return http.client.HTTPConnection(self.target, timeout=60)
+        return http.client.HTTPSConnection(self.target, timeout=60, context=self.upstream)
 
     def all(self, method: str, path: str = "") -> list[Seen]:
         """The requests of this kind."""
@@ -93,7 +102,7 @@ class Exchange:
         """What the registry answers. `changed`: headers, with _ for -; None leaves one out."""
         headers = {name: value for name, value in self.seen.headers.items() if name not in HOP}
         headers |= {name.replace("_", "-"): value for name, value in changed.items()}
-        connection = http.client.HTTPConnection(self.proxy.target, timeout=60)
+        connection = self.proxy.dial()
         kept = self.proxy.kept.get(self.seen.path.partition("?")[0]) if self.seen.method == "GET" else None
         connection.putrequest(
             self.seen.method, path or kept or self.seen.path, skip_host=True, skip_accept_encoding=True
@@ -137,7 +146,30 @@ class Exchange:
 
     def passed_on(self, **changed: str | None) -> None:
         """As if there were no proxy."""
-        self.copy(self.ask(**changed))
+        if self.seen.headers.get("upgrade") == "websocket":
+            self.join()
+        else:
+            self.copy(self.ask(**changed))
+
+    def join(self, most: int = 1 << 60) -> None:
+        """Let both ends speak as they like, until the target has said so many bytes."""
+        connection = self.proxy.dial()
+        connection.connect()
+        client, target = self.handler.connection, connection.sock
+        head = [f"{name}: {value}\r\n" for name, value in self.seen.headers.items()]
+        target.sendall(f"{self.seen.method} {self.seen.path} HTTP/1.1\r\n{''.join(head)}\r\n".encode())
+        other = {client: target, target: client}
+        while self.seen.given < most:
+            ready = [end for end in other if end.pending()] or select.select(list(other), [], [], 60)[0]
+            data = ready[0].recv(PIECE) if ready else b""
+            if not data:
+                break
+            other[ready[0]].sendall(data)
+            self.seen.given += len(data) if ready[0] is target else 0
+        else:
+            self.reset()
+        self.handler.close_connection = True
+        target.close()
 
     def copy(
         self,
@@ -244,6 +276,21 @@ def breaks_download(size: int) -> Act:
     return act
 
 
+def breaks_chunk(size: int) -> Act:
+    """Break the connection after so many bytes of an answer whose length isn't told before."""
+
+    def act(exchange: Exchange) -> None:
+        found = exchange.ask()
+        data = found.read()
+        exchange.handler.send_response_only(found.status)
+        exchange.handler.send_header("Transfer-Encoding", "chunked")
+        exchange.handler.end_headers()
+        exchange.handler.wfile.write(f"{len(data):x}\r\n".encode() + data[:size])
+        exchange.reset()
+
+    return act
+
+
 def cuts(size: int, *, told: bool = True) -> Act:
     """End after so many bytes, in good order. `told`: the length that the registry gave is sent before."""
 
@@ -334,9 +381,14 @@ def _handler(proxy: Proxy) -> type[http.server.BaseHTTPRequestHandler]:
 
 
 @contextlib.contextmanager
-def proxied(target: str, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Proxy]:
+def proxied(
+    target: str,
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    upstream: ssl.SSLContext | None = None,
+) -> Iterator[Proxy]:
     """A proxy in front of HOST:PORT, until the end of the block."""
-    proxy = Proxy(target)
+    proxy = Proxy(target, upstream=upstream)
     server = _Server((host, 0), _handler(proxy))
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
