@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from contained import CONTAINED
 from stage import OtherwiseError, Stage
 from story import ACTS
 from tampering import TAMPERING
@@ -30,19 +31,21 @@ def play(stage: Stage) -> None:
     """All acts in order."""
     set_up(stage)
     started = time.monotonic()
-    for number, (title, act) in enumerate([*ACTS, *TAMPERING], start=1):
+    acts = [*ACTS, *(CONTAINED if stage.base else []), *TAMPERING]
+    for number, (title, act) in enumerate(acts, start=1):
         print(f"\n{number}. {title}", flush=True)
         act(stage)
-    print(f"\nAll {len(ACTS) + len(TAMPERING)} acts as told, in {time.monotonic() - started:.0f} s.")
+    print(f"\nAll {len(acts)} acts as told, in {time.monotonic() - started:.0f} s.")
 
 
-def _where(arguments: list[str]) -> tuple[str | None, Path | None]:
-    """`--store ADDRESS --bytes-in FOLDER`: another store than the default one, and where its bytes lie here."""
+def _where(arguments: list[str]) -> tuple[str | None, Path | None, str | None]:
+    """Another store than the default one and where its bytes lie here, and what releases are laid on as images."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store")
-    parser.add_argument("--bytes-in", type=Path)
+    parser.add_argument("--store", help="oci://HOST/PATH")
+    parser.add_argument("--bytes-in", type=Path, help="the folder on this machine that the store's bytes are in")
+    parser.add_argument("--containers", metavar="BASE", help="end in images on this one; needs --store and Docker")
     given = parser.parse_args(arguments)
-    return given.store, given.bytes_in
+    return given.store, given.bytes_in, given.containers
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import platform
 import re
 import shutil
 import socket
@@ -16,12 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Variables by which a CI or this machine's git would take part in the story.
 FOREIGN = re.compile(
     r"^(CI|GITHUB.*|GITLAB.*|CI_.*|JENKINS.*|BUILD_.*|CHANGE_.*|GIT_.*|MODEL_DEVOPS_.*|JOB_NAME|BRANCH_NAME)$"
 )
+PLATFORM = "linux/" + {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+CONTAINER = """\
+  container: true
+  requests: requests.jsonl
+"""
+CONTAINER_GATES = """\
+    container.wrong_answers: {max: 0}
+    container.peak_memory_mb: {max: 500}
+"""
 GIT_CONFIG = """\
 [user]
 \tname = Ada Lovelace
@@ -39,6 +50,11 @@ def check(holds: object, what: str) -> None:
     """Fail the story unless it holds."""
     if not holds:
         raise OtherwiseError(what)
+
+
+def say(text: str) -> None:
+    """Tell."""
+    print(f"  {text}", flush=True)
 
 
 @dataclass(frozen=True)
@@ -68,9 +84,11 @@ class Answer:
 class Stage:
     """A folder with everything in it, and how to act there. Use as a context manager: it leaves nothing running."""
 
-    def __init__(self, store: str | None = None, bytes_in: Path | None = None) -> None:
+    def __init__(self, store: str | None = None, bytes_in: Path | None = None, base: str | None = None) -> None:
         self.store = store
         """Where releases lie, if not in the user's data folder."""
+        self.base = base
+        """The image that releases are laid on, if they are to become images."""
         self.folder = Path(tempfile.mkdtemp(prefix="model-devops-demo-")).resolve()
         self.project = self.folder / "digits"
         self.results = self.folder / "results"
@@ -100,14 +118,27 @@ class Stage:
         self.ports = {"test": free_port(), "production": free_port()}
         self.edit("model.yaml", "port: 8081", f"port: {self.ports['test']}")
         self.edit("model.yaml", "port: 8080", f"port: {self.ports['production']}")
-        self.edit("model.yaml", "  ready: /ready\n", "  ready: /ready\n  start_timeout: 10s\n")
+        self.edit("model.yaml", "  ready: /ready\n", f"  ready: /ready\n  start_timeout: {30 if self.base else 10}s\n")
         if self.store:
             self.edit("model.yaml", "name: digits\n", f"name: digits\nstore: {self.store}\n")
+        if self.base:
+            self._end_in_images(self.base)
         self.git("init", "--quiet")
         self.git("init", "--quiet", "--bare", str(self.folder / "digits.git"))
         self.git("remote", "add", "origin", str(self.folder / "digits.git"))
         self.push("A model of handwritten digits")
         return self
+
+    def _end_in_images(self, base: str) -> None:
+        """Have each release become an image, and its test start that image and ask it what `serve.smoke` asks."""
+        path = self.project / "model.yaml"
+        asked = yaml.safe_load(path.read_text())["serve"]["smoke"]
+        (self.project / "requests.jsonl").write_text("".join(json.dumps(request) + "\n" for request in asked))
+        path.write_text(f"{path.read_text()}package: {{base: '{base}', platform: {PLATFORM}}}\n")
+        self.edit("model.yaml", "  baseline: production\n", f"  baseline: production\n{CONTAINER}")
+        self.edit(
+            "model.yaml", "    latency_p95_ms: {max: 20}\n", f"    latency_p95_ms: {{max: 20}}\n{CONTAINER_GATES}"
+        )
 
     def __exit__(self, *_: object) -> None:
         """Stop both environments in good order, then make sure, then remove the folder."""

@@ -4,14 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from stage import Stage, check
+from stage import Answer, Stage, check, say
 
 Act = Callable[[Stage], None]
-
-
-def say(text: str) -> None:
-    """Tell."""
-    print(f"  {text}", flush=True)
 
 
 def running(stage: Stage, environment: str) -> str | None:
@@ -30,9 +25,30 @@ def must_run(stage: Stage, environment: str, version: str) -> None:
     say(f"{environment} serves {version}: the server has loaded {model_of(stage, version)[:19]}…")
 
 
+def measured(stage: Stage, tested: Answer) -> None:
+    """A test must have started the image that the release names, and measured it."""
+    if not stage.base:
+        return
+    image = image_of(stage, tested.version)
+    check(tested.document["release"]["image"] == image, "another image was tested than the release names")
+    found = tested.document["metrics"]["container"]
+    check(found["wrong_answers"] == 0 and found["requests"] >= 100, f"the image was not asked: {found}")
+    say(
+        f"The image {image['digest'][:19]}… was ready after {found['startup_s']} s, answered {found['requests']:.0f}"
+        f" requests, {found['requests_per_second']:.0f} a second, and used {found['peak_memory_mb']:.0f} MB at most."
+    )
+
+
+def image_of(stage: Stage, version: str) -> dict[str, str]:
+    """The image that a release names."""
+    return dict(stage.run("release", "show", version).document["release"]["image"])
+
+
 def promote(stage: Stage, version: str, approver: str = "Grace") -> None:
     """The way of every release: test, test environment, a person's word, production."""
-    check(stage.do("test").version == version, f"it was not {version} that was tested")
+    tested = stage.do("test")
+    check(tested.version == version, f"it was not {version} that was tested")
+    measured(stage, tested)
     stage.do("deploy", "test")
     stage.do("approve", "production", "--as", approver)
     stage.do("deploy", "production")
@@ -93,15 +109,15 @@ def rejected(stage: Stage) -> None:
 
 
 def never_ready(stage: Stage) -> None:
-    """Its server waits for a setting that only the test environment has: production must get over it by itself."""
+    """Its server knows no scanner such as production's: production must get over it by itself."""
     stage.edit("params.yaml", "hidden: 128", "hidden: 96")
     stage.edit(
         "serve.py",
         'answers = {"/ready": {"ready": True}',
-        'answers = {"/ready": {"ready": True} if os.environ.get("SCANNER") else None',
+        'answers = {"/ready": {"ready": True} if os.environ.get("SCANNER", "a4") == "a4" else None',
     )
-    stage.edit("model.yaml", "prereleases: true}", "prereleases: true, env: {SCANNER: a4}}")
-    stage.push("Wait for the scanner")
+    stage.edit("model.yaml", _port(stage), _port(stage, "a5"))
+    stage.push("Ask the scanner")
     check(stage.do("build").version == "1.1.0", "a changed server is not 1.1.0")
     stage.do("test")
     stage.do("deploy", "test")
@@ -144,9 +160,9 @@ class Watch:
 
 
 def rolled_back(stage: Stage) -> None:
-    """A setting was missing, so the same release goes again; users complain, and a person takes it back."""
-    stage.edit("model.yaml", "    port: " + str(stage.ports["production"]), _with_scanner(stage))
-    stage.push("Give production its scanner")
+    """A setting was wrong, so the same release goes again; users complain, and a person takes it back."""
+    stage.edit("model.yaml", _port(stage, "a5"), _port(stage, "a4"))
+    stage.push("Name production's scanner as it is")
     again = stage.do("build")
     check(again.version == "1.1.0" and not again.document["new"], "a setting of an environment made a new release")
     stage.do("test")
@@ -161,8 +177,10 @@ def rolled_back(stage: Stage) -> None:
     must_run(stage, "production", "1.0.2")
 
 
-def _with_scanner(stage: Stage) -> str:
-    return f"    env: {{SCANNER: a4}}\n    port: {stage.ports['production']}"
+def _port(stage: Stage, scanner: str | None = None) -> str:
+    """The line of production's port, behind one that names its scanner."""
+    before = f"    env: {{SCANNER: {scanner}}}\n" if scanner else ""
+    return f"{before}    port: {stage.ports['production']}"
 
 
 ACTS: list[tuple[str, Act]] = [

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stage import Stage, blobs, check
-from story import Act, must_run, say
+from stage import Stage, blobs, check, say
+from story import Act, must_run
 
 MODEL = "model/digits.safetensors"
 

@@ -29,6 +29,10 @@ ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), p
 PLATFORM = f"linux/{ARCHITECTURE}"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+#: Where the base has packages.
+PACKAGES = "packages"
+PURE = Path(sysconfig.get_path("platlib"))
+Layer = tuple[bytes, str]
 #: Of the standard library, what no server needs.
 LEFT_OUT = ("test", "idlelib", "lib2to3", "ensurepip", "tkinter", "site-packages", "dist-packages", "__pycache__")
 
@@ -50,6 +54,8 @@ def dockerd(folder: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=60)
+        left = ["umount", "-q", str(folder / "data")]  # mounted still where the daemon did not start
+        subprocess.run(left, stderr=subprocess.DEVNULL, check=False)
         subprocess.run(["rm", "-rf", str(folder)], check=False)
 
 
@@ -64,11 +70,30 @@ def _await(host: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @lru_cache
-def rootfs() -> tuple[bytes, str]:
-    """A gzipped tar with `python3`, its standard library and `/bin/sh`, and the digest of what is compressed."""
+def rootfs() -> Layer:
+    """`python3` and `python`, the standard library and `/bin/sh`."""
+    return _layer(_files())
+
+
+@lru_cache
+def packages(*names: str) -> Layer:
+    """Packages of this environment, below PACKAGES, with what their compiled parts load."""
+    found = {}
+    for folder in (folder for name in names for folder in PURE.glob(f"{name}*")):
+        for file in folder.rglob("*"):
+            if file.is_file() and not {"tests", "__pycache__"} & set(file.parts):
+                found[f"{PACKAGES}/{file.relative_to(PURE)}"] = str(file)
+    assert found, f"no {names} in {PURE}"
+    loaded = {path for file in found.values() if ".so" in file for path in _libraries(file)}
+    outside = {path for path in loaded if not Path(path).is_relative_to(PURE)}
+    return _layer(found | {path.lstrip("/"): os.path.realpath(path) for path in outside})
+
+
+def _layer(files: dict[str, str]) -> Layer:
+    """A gzipped tar of {name in the image: file here}, and the digest of what is compressed."""
     found = io.BytesIO()
     with tarfile.open(fileobj=found, mode="w:gz", compresslevel=1) as tar:
-        for name, source in sorted(_files().items()):
+        for name, source in sorted(files.items()):
             info = tar.gettarinfo(source, name)
             info.uid = info.gid = info.mtime = 0
             info.uname = info.gname = ""
@@ -83,7 +108,8 @@ def rootfs() -> tuple[bytes, str]:
 def _files() -> dict[str, str]:
     """{name in the image: file here}, links followed."""
     python, library = os.path.realpath(sys.executable), sysconfig.get_path("stdlib")
-    found = {python.lstrip("/"): python, "usr/bin/python3": python, "bin/sh": os.path.realpath("/bin/sh")}
+    found = {python.lstrip("/"): python, "bin/sh": os.path.realpath("/bin/sh")}
+    found |= {f"usr/bin/{name}": python for name in ("python", "python3")}
     for parent, folders, names in os.walk(library):
         folders[:] = [name for name in folders if name not in LEFT_OUT and not name.startswith("config-")]
         for name in names:
@@ -100,11 +126,19 @@ def _libraries(file: str) -> list[str]:
     return re.findall(r"(/\S+) \(0x", done.stdout)
 
 
-def push_base(host: str, path: str, tag: str, *, salt: str = "", platforms: tuple[str, ...] = ()) -> str:
+def push_base(
+    host: str,
+    path: str,
+    tag: str,
+    *,
+    salt: str = "",
+    platforms: tuple[str, ...] = (),
+    more: tuple[Layer, ...] = (),
+) -> str:
     """Push the base image, made different by `salt`; with `platforms` as an index. Returns the tag's digest."""
     client = Client.open(parse(f"oci://{host}/{path}"))
     if not platforms:
-        data = _image(client, salt, PLATFORM)
+        data = _image(client, salt, PLATFORM, more)
         client.put_manifest(tag, data)
         return _digest(data)
     entries = []
@@ -119,20 +153,21 @@ def push_base(host: str, path: str, tag: str, *, salt: str = "", platforms: tupl
     return _digest(index)
 
 
-def _image(client: Client, salt: str, name: str) -> bytes:
+def _image(client: Client, salt: str, name: str, more: tuple[Layer, ...] = ()) -> bytes:
+    layers = (rootfs(), *more)
     system, architecture, *_ = name.split("/")
     config = {
         "created": "2026-01-01T00:00:00Z",
         "os": system,
         "architecture": architecture,
         "config": {
-            "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", f"SALT={salt}"],
+            "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", f"PYTHONPATH=/{PACKAGES}", f"SALT={salt}"],
             "Labels": {"org.opencontainers.image.title": "a base", "team": "platform"},
             "Cmd": ["python3"],
         },
-        "history": [{"created_by": "the tests"}],
+        "history": [{"created_by": "the tests"} for _ in layers],
     }
-    return _manifest(client, *rootfs(), config)
+    return _manifest(client, layers, config)
 
 
 def push_program(host: str, path: str, program: Path, *arguments: str) -> str:
@@ -147,22 +182,22 @@ def push_program(host: str, path: str, program: Path, *arguments: str) -> str:
     config = {"os": "linux", "architecture": ARCHITECTURE, "config": run}
     client = Client.open(parse(f"oci://{host}/{path}"))
     layer = gzip.compress(tar.getvalue(), 1, mtime=0)
-    data = _manifest(client, layer, _digest(tar.getvalue()), config)
+    data = _manifest(client, ((layer, _digest(tar.getvalue())),), config)
     client.put_manifest("1", data)
     return _digest(data)
 
 
-def _manifest(client: Client, layer: bytes, diff_id: str, config: dict) -> bytes:
-    """Push the layer and the config, and make the manifest of an image of both."""
-    data = json.dumps(config | {"rootfs": {"type": "layers", "diff_ids": [diff_id]}}).encode()
-    for blob in (layer, data):
+def _manifest(client: Client, layers: tuple[Layer, ...], config: dict) -> bytes:
+    """Push the layers and the config, and make the manifest of an image of all."""
+    data = json.dumps(config | {"rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]}}).encode()
+    for blob in (*(layer for layer, _ in layers), data):
         if client.blob_size(_digest(blob)) is None:
             client.put_blob(blob)
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "config": {"mediaType": CONFIG, "digest": _digest(data), "size": len(data)},
-        "layers": [{"mediaType": LAYER, "digest": _digest(layer), "size": len(layer)}],
+        "layers": [{"mediaType": LAYER, "digest": _digest(layer), "size": len(layer)} for layer, _ in layers],
     }
     return json.dumps(manifest).encode()
 
