@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,10 @@ from model_devops.adapters.docker import Daemon, explained
 NOBODY = "65532:65532"
 """Who runs a container whose image says root or nothing."""
 LOG_LIMIT = 16 << 20
+LAST = 20
+"""Lines among which the last one that isn't empty is looked for."""
 PIDS = 1024
+PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 
 class Runner(Daemon):
@@ -75,9 +77,17 @@ class Runner(Daemon):
         """What it uses, once a second until it ends."""
         return iter(self._api.stats(container, decode=True, stream=True))
 
-    def logs(self, container: str) -> bytes:
-        """All that it wrote."""
-        return bytes(self._api.logs(container, timestamps=True))
+    def stats_now(self, container: str) -> dict[str, Any]:
+        """What it uses now; before Docker 20.10 that takes two seconds."""
+        from docker.utils import version_lt
+
+        at_once = None if version_lt(self._api.api_version, "1.41") else True
+        with explained("measure the container"):
+            return dict(self._api.stats(container, stream=False, one_shot=at_once))
+
+    def logs(self, container: str, tail: int | None = None) -> bytes:
+        """All that it wrote, or its last lines, each behind its time."""
+        return bytes(self._api.logs(container, timestamps=True, tail="all" if tail is None else tail))
 
     def remove(self, container: str) -> None:
         """End it at once and remove it with its volumes."""
@@ -121,18 +131,43 @@ class Container:
         """Whether it was ended because it wanted more memory than it was given."""
         return bool(self.daemon.inspect(self.identifier)["State"].get("OOMKilled"))
 
-    def settled_peak(self) -> int:
-        """The peak, once there was a figure at all: the first comes after a second."""
-        end = time.monotonic() + 5
-        while not self.peak and time.monotonic() < end:
-            time.sleep(0.05)
-        return self.peak
+    def last_line(self) -> str:
+        """What it wrote last; empty where it wrote nothing that can be had."""
+        with contextlib.suppress(Exception):
+            lines = self.daemon.logs(self.identifier, tail=LAST).decode("utf-8", "replace").split("\n")
+            return next((line[:300] for text in reversed(lines) if (line := text.partition(" ")[2].strip())), "")
+        return ""
+
+    def most_memory(self) -> int:
+        """The most memory (bytes, with the files it keeps in memory) that it used until now.
+
+        The kernel's own figure where there is one: cgroup v1's comes through Docker, v2's is read if the daemon is on
+        this machine. Else the most that was seen, looking once a second and now.
+        """
+        self._see(self.daemon.stats_now(self.identifier))
+        return max(self.peak, kernel_peak(self.identifier, self.daemon.inspect(self.identifier)["State"]["Pid"]))
 
     def watch(self) -> None:
         """Follow its memory until it ends."""
         for sample in self.daemon.stats(self.identifier):
-            memory: Mapping[str, Any] = sample.get("memory_stats") or {}
-            self.peak = max(self.peak, int(memory.get("max_usage") or 0), int(memory.get("usage") or 0))
+            self._see(sample)
+
+    def _see(self, sample: Mapping[str, Any]) -> None:
+        memory: Mapping[str, Any] = sample.get("memory_stats") or {}
+        self.peak = max(self.peak, int(memory.get("max_usage") or 0), int(memory.get("usage") or 0))
+
+
+def kernel_peak(container: str, process: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
+    """The most memory (bytes) that a container used, as cgroup v2 keeps it since Linux 5.19; 0 where it doesn't.
+
+    `process` is the daemon's word, which may be on another machine: here it counts only if it is in that container.
+    """
+    try:
+        lines = (proc / str(process) / "cgroup").read_text().splitlines()
+        own = next((line[3:].lstrip("/") for line in lines if line.startswith("0::") and container in line), None)
+        return 0 if own is None else int((cgroups / own / "memory.peak").read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 @contextlib.contextmanager

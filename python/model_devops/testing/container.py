@@ -64,7 +64,7 @@ def run(
             startup = time.perf_counter() - began
             problem = problem or _other_model(one, serve, model)
             if problem is not None:
-                return Measured(problem=problem)
+                return Measured(problem=_with_last_line(problem, one))
             played = replay.play(requests, lambda request: _send(one, request)) if requests else Replay()
             return _measured(one, played, startup)
 
@@ -72,23 +72,30 @@ def run(
 def _measured(one: Container, played: Replay, startup: float) -> Measured:
     ended = _ended(one)
     if ended is not None:
-        return Measured(problem=ended, wrong=played.wrong)
+        return Measured(problem=_with_last_line(ended, one), wrong=played.wrong)
     figures = played.metrics() if played.latencies else {}
-    found = {"startup_s": round(startup, 3), "peak_memory_mb": round(one.settled_peak() / 1e6, 3)} | figures
+    found = {"startup_s": round(startup, 3), "peak_memory_mb": round(one.most_memory() / 1e6, 3)} | figures
     return Measured(found, wrong=played.wrong)
 
 
 def _ready(one: Container, serve: Serve, end: float) -> str | None:
     """Wait for readiness; returns why it never came."""
+    found = "nothing was asked"
     while time.perf_counter() < end:
         ended = _ended(one)
         if ended is not None:
             return ended
-        status, _ = _ask(one.port, "GET", serve.ready, None, 2.0)
+        status, text = _ask(one.port, "GET", serve.ready, None, 2.0)
         if status == 200:
             return None
+        found = f"answers {status}" if status else f"gets no answer at $HOST:$PORT, which are 0.0.0.0:{PORT} ({text})"
         time.sleep(PAUSE)
-    return f"the container was not ready at {serve.ready} within {serve.start_timeout}"
+    return f"the container was not ready within {serve.start_timeout}: GET {serve.ready} {found}"
+
+
+def _with_last_line(problem: str, one: Container) -> str:
+    last = one.last_line()
+    return f"{problem}; its last line was: {last}" if last else f"{problem}; it wrote nothing"
 
 
 def _ended(one: Container) -> str | None:

@@ -33,6 +33,8 @@ from model_devops.testing.metrics import Metrics
 from model_devops.testing.replay import Recorded
 from model_devops.versioning.standing import standing
 
+WRONG_ANSWERS = "container.wrong_answers"
+
 
 @dataclass
 class Outcome:
@@ -78,6 +80,9 @@ class _Run:
         self.cases: list[junit.Case] = []
         self.problems: list[Problem] = []
         self.container_log: Path | None = None
+        self.hint: str | None = None
+        self.wrong = ""
+        """Which recorded requests the container answered otherwise than expected, and how."""
 
     def run(self) -> Outcome:
         """All of it."""
@@ -161,7 +166,12 @@ class _Run:
         try:
             return replay.read((self.project.folder / self.test.requests).read_bytes(), self.test.requests)
         except OSError as error:
-            raise UsageError(f"test.requests: {self.test.requests} can't be read: {error.strerror}") from error
+            raise UsageError(
+                f"test.requests: {self.test.requests} can't be read: {error.strerror}",
+                kind="requests",
+                problems=[Problem(f"can't be read: {error.strerror}", file=self.test.requests)],
+                hint="name a file of JSON lines that is committed, relative to model.yaml's folder",
+            ) from error
 
     def _contained(self, found: Metrics, requests: list[Recorded]) -> Metrics:
         """The metrics with those of the image, started as it is (test.container)."""
@@ -176,9 +186,12 @@ class _Run:
         seen = container.run(image, serve, model, identity_of(self.release), requests, log)
         self.container_log = log
         self._add(junit.Case("the container", seen.problem))
-        wrong = "; ".join(seen.wrong[: replay.SHOWN]) if "container.wrong_answers" not in self.test.gates else None
+        if seen.problem is not None:
+            self.hint = f"the container's whole output is in {log}"
+        self.wrong = "; ".join(seen.wrong[: replay.SHOWN])
+        failure = self.wrong if self.wrong and WRONG_ANSWERS not in self.test.gates else None
         if requests and seen.problem is None:
-            self._add(junit.Case("recorded requests", wrong or None, None, "; ".join(seen.wrong)))
+            self._add(junit.Case("recorded requests", failure, None, "; ".join(seen.wrong)))
         return replace(found, values={**found.values, "container": seen.metrics}) if seen.metrics else found
 
     def _refuse_metrics_in_release(self, file: Path) -> None:
@@ -227,7 +240,8 @@ class _Run:
         if subject.metrics.problem is None:
             names = gates.baselines_of(self.test)
             baselines = measure(self.project, subject, names, self.running)
-        return gates.evaluate(self.test, subject.metrics, baselines)
+        results = gates.evaluate(self.test, subject.metrics, baselines)
+        return [gates.explained(result, self.wrong) if result.metric == WRONG_ANSWERS else result for result in results]
 
     def _team_suites(self) -> list[Any]:
         if not self.test.junit:
@@ -296,7 +310,7 @@ class _Run:
             f"{self.release.record.name} {self.release.version} failed its test: {problems[0].message}",
             kind="gate" if not self.problems else "test",
             problems=problems,
-            hint=_hint(missed, self.acceptance.metrics),
+            hint=self.hint or _hint(missed, self.acceptance.metrics),
             details={
                 "release": release_fields(self.release),
                 "reports": outcome.reports,

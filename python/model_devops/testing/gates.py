@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+import msgspec
+
 from model_devops.config.types import Gate, Test
 from model_devops.release.evidence import GateResult
 from model_devops.testing.metrics import Metrics
@@ -61,6 +63,13 @@ def holds(results: list[GateResult], accepted: list[str]) -> bool:
 def is_fine(result: GateResult, accepted: list[str]) -> bool:
     """Whether this one doesn't fail the test."""
     return result.status in (PASSED, NO_BASELINE) or (result.status == NOT_COMPARABLE and result.metric in accepted)
+
+
+def explained(result: GateResult, why: str) -> GateResult:
+    """A missed gate with what stands behind its number, where that is known."""
+    if result.status != MISSED or not why:
+        return result
+    return msgspec.structs.replace(result, message=f"{result.message}: {why}")
 
 
 def _is_relative(gate: Gate) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import json
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,6 +21,8 @@ from model_devops.errors import Problem, UsageError
 ENOUGH, LONG = 100, 30.0
 #: Requests before the first that is measured: what a server loads or compiles at first is not its latency.
 WARM_UP = 3
+MOST_PROBLEMS = 20
+"""After so many the rest of a file is of no help."""
 SHOWN = 5
 """Wrong answers that the report names."""
 
@@ -26,7 +30,7 @@ SHOWN = 5
 class Recorded(Smoke, frozen=True):
     """One request: as `serve.smoke`, and how far numbers of the answer may be off."""
 
-    tolerance: float = 0.0
+    tolerance: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 Send = Callable[[Recorded], tuple[int, str]]
@@ -41,7 +45,7 @@ class Replay:
     """Seconds, of all answers."""
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
-    """What was wrong, by request of the first round; each counts once."""
+    """What was wrong, by request: each counts once, whenever it was first answered otherwise than expected."""
 
     def metrics(self) -> dict[str, float]:
         """Latencies in milliseconds, requests a second (one after the other), wrong answers."""
@@ -58,19 +62,23 @@ class Replay:
 
 def read(data: bytes, name: str) -> list[Recorded]:
     """The requests of a file. Raises UsageError with all lines that are none."""
-    found, problems = [], []
-    for number, line in enumerate(data.splitlines(), start=1):
+    found: list[Recorded] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), start=1):
         if not line.strip():
             continue
         try:
             found.append(msgspec.json.decode(line, type=Recorded))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            problems.append(Problem(str(error), file=name, line=number))
+            problems += [problem._replace(line=number) for problem in _problems(line, name, str(error))]
+        if len(problems) >= MOST_PROBLEMS:
+            break
     if not found and not problems:
         problems = [Problem("holds no request", file=name)]
     if problems:
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UsageError(
-            f"{name}: {problems[0].message}",
+            f"test.requests: {name} has {count}",
             kind="requests",
             problems=problems,
             hint='one a line, as in serve.smoke, for example {"path": "/predict", "json": [1], "method": "POST"}',
@@ -78,20 +86,35 @@ def read(data: bytes, name: str) -> list[Recorded]:
     return found
 
 
+def _problems(line: bytes, name: str, otherwise: str) -> list[Problem]:
+    """What is wrong with a line, in the words that model.yaml's mistakes have; `otherwise` where it is no JSON."""
+    from model_devops.config.compose import Malformed, compose
+    from model_devops.config.places import Places
+    from model_devops.config.shape import TooMany, Walker
+
+    walker = Walker(Places(name))
+    walker.schema = msgspec.json.schema(Recorded)
+    with contextlib.suppress(Malformed, TooMany, ValueError):
+        json.loads(line)
+        walker.document(compose(line))
+    return walker.problems or [Problem(otherwise, file=name)]
+
+
 def play(requests: Sequence[Recorded], send: Send, clock: Callable[[], float] = time.perf_counter) -> Replay:
     """Send the requests one after the other, in their order, as often as it takes to measure anything."""
     for request in list(requests)[:WARM_UP]:
         send(request)
     replay, began = Replay(), clock()
+    found: dict[int, str] = {}
     while not replay.latencies or (len(replay.latencies) < ENOUGH and clock() - began < LONG):
-        first = not replay.latencies
         for number, request in enumerate(requests, start=1):
             before = clock()
             status, text = send(request)
             replay.latencies.append(clock() - before)
-            if first and (problems := wrong(request, status, text)):
-                replay.wrong.append(f"request {number}: {problems[0]}")
+            if problems := wrong(request, status, text):
+                found.setdefault(number, f"request {number}: {problems[0]}")
     replay.seconds = clock() - began
+    replay.wrong = [text for _, text in sorted(found.items())]
     return replay
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from containers import dockerd, push_base
 from mini_project import PYTHON, Mini
+from model_devops.adapters.containers import kernel_peak
 from packaged import SERVE, change, make_packaged
 from registries import plain_registry  # noqa: F401  fixture
 
@@ -99,8 +100,13 @@ def test_it_runs_with_less_than_it_might_ask_for(packaged: Mini, daemon: str) ->
     ("old", "new", "words"),
     [
         ('"digest": loaded.digest', '"digest": "sha256:" + "0" * 64', "has loaded sha256:0000"),
-        ('"/ready": {}, ', "", "was not ready at /ready within"),
-        ("loaded = ModelDigest()", "sys.exit('no such device')", "ended with exit code 1"),
+        ('"/ready": {}, ', "", "was not ready within 6s: GET /ready answers 404; its last line was: "),
+        (
+            'ThreadingHTTPServer((os.environ["HOST"]',
+            'ThreadingHTTPServer(("127.0.0.1"',
+            "no answer at $HOST:$PORT, which are 0.0.0.0:8080",
+        ),
+        ("loaded = ModelDigest()", "sys.exit('no such device')", "ended with exit code 1; its last line was: no such"),
         ("loaded = ModelDigest()", "loaded = ModelDigest(); hog = b'x' * (1 << 30)", "serve.resources.memory"),
     ],
 )
@@ -114,6 +120,7 @@ def test_what_is_wrong_with_a_container_is_said_and_nothing_is_left(
     failed = packaged.run("test")
     assert failed["code"] == 3, failed
     assert words in failed["err"]
+    assert failed["error"]["hint"].endswith("reports/container.log")
     assert left(daemon) == ([], [])
     log = packaged.folder / ".model-devops" / "reports" / "container.log"
     if "no such device" in new:
@@ -129,6 +136,37 @@ def test_wrong_answers_fail_the_test_or_their_gate(packaged: Mini) -> None:
     change(packaged, "    accuracy: {min: 0.5}\n", "    accuracy: {min: 0.5}\n    container.wrong_answers: {max: 1}\n")
     ok(packaged.build())
     assert ok(packaged.run("test"))["metrics"]["container"]["wrong_answers"] == 1
+
+
+def test_a_missed_gate_on_wrong_answers_says_which(packaged: Mini) -> None:
+    change(packaged, "    accuracy: {min: 0.5}\n", "    accuracy: {min: 0.5}\n    container.wrong_answers: {max: 0}\n")
+    packaged.commit("wrong", **{"requests.jsonl": REQUESTS + '{"path": "/nowhere"}\n'})
+    ok(packaged.build())
+    failed = packaged.run("test")
+    assert (failed["code"], failed["error"]["kind"]) == (3, "gate")
+    assert "is above max 0.0: request 3: GET /nowhere gave 404" in failed["err"]
+
+
+def test_the_peak_of_memory_is_the_kernels_not_what_a_look_once_a_second_saw(packaged: Mini) -> None:
+    """What only the last answers took counts: with less memory the server would have been killed."""
+    hog = "asked.append(1)\n        hog = b'x' * ((120 << 20) * (len(asked) == 100))\n        body = json"
+    serve = SERVE.replace("body = json", hog, 1).replace("class Handler", "asked = []\n\nclass Handler", 1)
+    packaged.commit("hog", **{"serve.py": serve})
+    ok(packaged.build())
+    assert ok(packaged.run("test"))["metrics"]["container"]["peak_memory_mb"] > 120
+
+
+def test_the_kernels_figure_is_read_only_of_a_process_in_that_container(tmp_path: Path) -> None:
+    group = f"system.slice/docker-{'a' * 64}.scope"
+    (tmp_path / "proc" / "7").mkdir(parents=True)
+    (tmp_path / "proc" / "7" / "cgroup").write_text(f"0::/{group}\n")
+    (tmp_path / "cgroup" / group).mkdir(parents=True)
+    places = {"proc": tmp_path / "proc", "cgroups": tmp_path / "cgroup"}
+    assert kernel_peak("a" * 64, 7, **places) == 0, "kernels before 5.19 don't keep it"
+    (tmp_path / "cgroup" / group / "memory.peak").write_text("123456789\n")
+    assert kernel_peak("a" * 64, 7, **places) == 123456789
+    assert kernel_peak("b" * 64, 7, **places) == 0, "another machine's process of this number"
+    assert kernel_peak("a" * 64, 8, **places) == 0
 
 
 def test_no_daemon_no_image_and_requests_that_are_none_are_said_before_anything_runs(packaged: Mini) -> None:

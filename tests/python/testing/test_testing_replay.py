@@ -6,7 +6,7 @@ import json
 import pytest
 
 from model_devops.errors import UsageError
-from model_devops.testing.replay import ENOUGH, Recorded, play, read, wrong
+from model_devops.testing.replay import ENOUGH, MOST_PROBLEMS, Recorded, play, read, wrong
 
 
 def test_a_file_of_requests_is_read_with_all_that_is_wrong_at_once() -> None:
@@ -14,9 +14,44 @@ def test_a_file_of_requests_is_read_with_all_that_is_wrong_at_once() -> None:
     assert [one.path for one in read(good, "r.jsonl")] == ["/a", "/b"]
     with pytest.raises(UsageError) as refused:
         read(b'{"path": "a"}\nnothing\n{"path": "/", "method": "EAT"}\n{"path": "/"}\n', "r.jsonl")
-    assert [problem.where for problem in refused.value.problems] == ["r.jsonl:1", "r.jsonl:2", "r.jsonl:3"]
-    with pytest.raises(UsageError, match="holds no request"):
+    assert [problem.where for problem in refused.value.problems] == ["r.jsonl:1:10", "r.jsonl:2", "r.jsonl:3:25"]
+    with pytest.raises(UsageError) as empty:
         read(b"\n", "r.jsonl")
+    assert empty.value.problems[0].message == "holds no request"
+
+
+def test_what_is_wrong_with_a_line_is_said_as_for_model_yaml() -> None:
+    lines = (
+        b'{"pth": "/a"}\n{"path": "/a", "tolerance": -1}\n{"path": "/a", "method": "EAT", "status": 9}\n[1]\n{"path"'
+    )
+    with pytest.raises(UsageError) as refused:
+        read(lines, "r.jsonl")
+    assert refused.value.message == "test.requests: r.jsonl has 7 problems"
+    found = [(problem.line, problem.message.partition(":")[0]) for problem in refused.value.problems]
+    assert found == [
+        (1, "pth"),
+        (1, "path is missing"),
+        (2, "tolerance"),
+        (3, "method"),
+        (3, "status"),
+        (4, "must be a mapping, not a list"),
+        (5, "Input data was truncated"),
+    ]
+    assert refused.value.problems[0].hint == "did you mean path?"
+    assert "POST" in refused.value.problems[3].allowed
+
+
+def test_of_a_file_of_something_else_only_the_beginning_is_told() -> None:
+    with pytest.raises(UsageError) as refused:
+        read(b"id,name\n" * 10_000, "r.csv")
+    assert len(refused.value.problems) == MOST_PROBLEMS
+
+
+def test_files_of_windows_are_read_too() -> None:
+    assert [one.path for one in read(b'\xef\xbb\xbf{"path": "/a"}\r\n\r\n{"path": "/b"}\r\n', "r.jsonl")] == [
+        "/a",
+        "/b",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -59,5 +94,17 @@ def test_percentiles_rate_and_wrong_answers_are_those_of_what_was_measured() -> 
     assert found["wrong_answers"] == 1, "each request counts once, however often it was sent"
     assert found["latency_p50_ms"] == found["latency_p99_ms"] == 100.0
     assert found["requests_per_second"] == round(ENOUGH / replay.seconds, 3)
+    assert replay.wrong == ["request 2: GET /bad gave 500: , expected 200"]
     replay.latencies = [number / 1000 for number in range(1, 101)]
     assert [replay.metrics()[f"latency_p{percent}_ms"] for percent in (50, 95, 99)] == [50.0, 95.0, 99.0]
+
+
+def test_an_answer_that_is_wrong_only_later_counts_too() -> None:
+    times = itertools.count()
+
+    def send(_: Recorded) -> tuple[int, str]:
+        return (200 if next(times) < 50 else 503), "tired"
+
+    replay = play([Recorded(path="/a")], send)
+    assert replay.wrong == ["request 1: GET /a gave 503: tired, expected 200"]
+    assert replay.metrics()["wrong_answers"] == 1
