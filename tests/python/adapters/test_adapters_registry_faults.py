@@ -69,7 +69,7 @@ class Line:
 def line_to(proxy: Proxy, path: str = "") -> Line:
     address = parse(f"oci://{proxy.address}/{path or f'faults/x{next(_numbers)}'}")
     pauses: list[float] = []
-    return Line(proxy, Client(address, Session(address.host, address.plain, pause=pauses.append)), pauses)
+    return Line(proxy, Client(address, Session(address.host, pause=pauses.append)), pauses)
 
 
 @pytest.fixture

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 import trustme
 
+<<<<<<< HEAD
 from fault_proxy import Exchange, Proxy, proxied, resets, resets_after_asking, retold, says, says_early
 from model_devops.adapters.registry import session as sessions
+=======
+from model_devops.adapters.registry import tls
+>>>>>>> a736cbc (Speak TLS with a registry on this machine that speaks it)
 from model_devops.adapters.registry.address import parse
 from model_devops.adapters.registry.client import Client
 from model_devops.adapters.registry.session import ATTEMPTS, Session
@@ -68,7 +72,7 @@ def logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def client_of(host: str, path: str = "team/x") -> Client:
     address = parse(f"oci://{host}/{path}")
-    return Client(address, Session(address.host, address.plain, pause=lambda _: None))
+    return Client(address, Session(address.host, pause=lambda _: None))
 
 
 def clean(*texts: object) -> None:
@@ -394,7 +398,7 @@ def test_an_own_authority_is_trusted(
     if variable == "certs.d":
         (tmp_path / secure.address).mkdir()
         Path(file).rename(tmp_path / secure.address / "ca.crt")
-        monkeypatch.setattr(sessions, "CERTIFICATES", tmp_path)
+        monkeypatch.setattr(tls, "CERTIFICATES", tmp_path)
     else:
         monkeypatch.setenv(variable, file)
     client = client_of(secure.address)

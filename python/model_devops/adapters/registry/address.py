@@ -31,16 +31,20 @@ class Address:
         """The repository of this name below. Raises UsageError for what registries don't take."""
         return parse(f"{self}/{name}")
 
-    @property
-    def plain(self) -> bool:
-        """Whether it is spoken to without TLS."""
-        return is_plain(self.host)
 
-
-def is_plain(host: str) -> bool:
+def may_be_plain(host: str) -> bool:
     """Whether TLS may be left out, as Docker does: for this machine's own addresses, and where it is allowed."""
-    allowed = {name.strip() for name in os.environ.get(PLAIN, "").split(",")}
-    return host in allowed or _LOOPBACK.fullmatch(re.sub(r":[0-9]+$", "", host)) is not None
+    return is_allowed(host) or is_loopback(host)
+
+
+def is_allowed(host: str) -> bool:
+    """Whether somebody said that this host is spoken to without TLS."""
+    return host in {name.strip() for name in os.environ.get(PLAIN, "").split(",")}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine itself."""
+    return _LOOPBACK.fullmatch(re.sub(r":[0-9]+$", "", host)) is not None
 
 
 def parse(text: str) -> Address:

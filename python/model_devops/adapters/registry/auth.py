@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from model_devops.adapters.documents import parsed
-from model_devops.adapters.registry.address import is_plain
+from model_devops.adapters.registry.address import may_be_plain
 from model_devops.adapters.registry.credentials import PASSWORD, USER, Login
 from model_devops.errors import RefusedError, UnreachableError
 
@@ -115,7 +115,7 @@ class Authority:
         """The host of a token server. Raises RefusedError where we must not tell it who we are."""
         try:
             parts = urlsplit(realm)
-            if parts.netloc and (parts.scheme == "https" or (parts.scheme == "http" and is_plain(parts.netloc))):
+            if parts.netloc and (parts.scheme == "https" or (parts.scheme == "http" and may_be_plain(parts.netloc))):
                 return parts.netloc
             where = f"to {parts.netloc or 'nowhere'} without TLS"
         except ValueError:

@@ -59,7 +59,7 @@ class Client:
     @classmethod
     def open(cls, address: Address) -> Client:
         """Nothing is asked yet."""
-        return cls(address, Session(address.host, address.plain))
+        return cls(address, Session(address.host))
 
     @property
     def _name(self) -> str:

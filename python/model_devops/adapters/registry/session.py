@@ -6,21 +6,17 @@ kept. Everything that is not expected becomes one of our errors, without address
 
 from __future__ import annotations
 
-import os
-import ssl
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from model_devops import __version__
 from model_devops.adapters import transport
-from model_devops.adapters.registry import problems
-from model_devops.adapters.registry.address import is_plain
+from model_devops.adapters.registry import problems, tls
+from model_devops.adapters.registry.address import may_be_plain
 from model_devops.adapters.registry.auth import Authority
 from model_devops.adapters.registry.credentials import Login, login_for
 from model_devops.errors import RefusedError, UnreachableError
@@ -45,8 +41,6 @@ FIRST = 4
 SILENT = 3
 """Attempts where an answer doesn't come in time: each takes long."""
 REDIRECTS = 5
-CERTIFICATES = Path("/etc/docker/certs.d")
-"""Where Docker keeps authorities, by host."""
 _REDIRECT = (301, 302, 303, 307, 308)
 
 
@@ -68,7 +62,8 @@ class Session:
     """All requests to one registry go through here, from any thread."""
 
     host: str
-    plain: bool
+    plain: bool | None = None
+    """Whether TLS is left out; None: it is found out before the first request."""
     login: Callable[[str], Login | None] = login_for
     pause: Callable[[float], object] = time.sleep
     count: int = 0
@@ -76,6 +71,7 @@ class Session:
     answered: bool = False
     """Whether it ever did."""
     authority: Authority = field(init=False)
+    _pools: dict[str, PoolManager] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.authority = Authority(self.host, self.login)
@@ -84,11 +80,16 @@ class Session:
     def base(self) -> str:
         """`https://HOST`."""
         name = "registry-1.docker.io" if self.host in ("docker.io", "index.docker.io") else self.host
-        return f"{'http' if self.plain else 'https'}://{name}"
+        if self.plain is None:
+            self.plain = tls.is_plain(self.host)
+        return f"{'https' if self.plain is False else 'http'}://{name}"
 
-    @cached_property
+    @property
     def _pool(self) -> PoolManager:
-        return _pool(self.base, self.host)
+        base = self.base
+        if base not in self._pools:
+            self._pools[base] = _pool(base, self.host)
+        return self._pools[base]
 
     def request(
         self,
@@ -195,7 +196,7 @@ class Session:
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body, stream: bool, limit: int) -> Answer:
         parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_plain(parts.netloc)):
+        if parts.scheme != "https" and not (parts.scheme == "http" and may_be_plain(parts.netloc)):
             raise self._lost("to an address without TLS")
         self.count += 1
         sent: Any = body() if callable(body) else body
@@ -253,7 +254,7 @@ def _pool(base: str, host: str) -> PoolManager:
         "blocksize": 1 << 20,
     }
     if base.startswith("https"):
-        settings["ssl_context"] = _trust(host)
+        settings["ssl_context"] = tls.trust(host)
     proxy = _proxy(base)
     return urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
 
@@ -264,16 +265,3 @@ def _proxy(base: str) -> str | None:
     if urllib.request.proxy_bypass(parts.netloc) or parts.hostname in ("localhost", "127.0.0.1", "::1"):
         return None
     return urllib.request.getproxies().get(parts.scheme)
-
-
-def _trust(host: str) -> ssl.SSLContext:
-    """The machine's authorities (SSL_CERT_FILE, SSL_CERT_DIR), and those that Docker keeps for this registry."""
-    context = ssl.create_default_context()
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
-    folder = CERTIFICATES / host
-    for file in [*([Path(bundle)] if bundle else []), *(sorted(folder.glob("*.crt")) if folder.is_dir() else [])]:
-        try:
-            context.load_verify_locations(file if file.is_file() else None, file if file.is_dir() else None)
-        except (OSError, ssl.SSLError) as error:
-            raise problems.untrusted(file, error) from None
-    return context
