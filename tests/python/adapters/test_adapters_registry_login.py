@@ -12,12 +12,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-<<<<<<< HEAD
 from fault_proxy import Exchange, Proxy, proxied, resets, resets_after_asking, retold, says, says_early
-from model_devops.adapters.registry import session as sessions
-=======
 from model_devops.adapters.registry import tls
->>>>>>> a736cbc (Speak TLS with a registry on this machine that speaks it)
 from model_devops.adapters.registry.address import parse
 from model_devops.adapters.registry.client import Client
 from model_devops.adapters.registry.session import ATTEMPTS, Session
