@@ -6,6 +6,7 @@ Its streams end well also where the work failed: what went wrong is found in the
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -115,7 +116,7 @@ def _connect() -> Any:
         return api
     except (DockerException, OSError) as error:
         raise UnreachableError(
-            f"no Docker daemon answers: {_short(error)}",
+            f"no Docker daemon answers at {os.environ.get('DOCKER_HOST') or 'its usual place'}: {_cause(error)}",
             kind="docker",
             hint="start one, or let DOCKER_HOST name one; `package.base` in place of a Dockerfile needs none",
         ) from None
@@ -161,6 +162,17 @@ def _text(item: dict[str, Any]) -> str:
     return f"{words}\n" if words else ""
 
 
-def _short(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
+    """The operating system's word for it, which Docker's library wraps several times."""
+    at: BaseException | None = error
+    while at is not None:
+        if isinstance(at, OSError) and at.strerror:
+            return at.strerror.lower()
+        wrapped = (item for argument in at.args for item in (argument if isinstance(argument, tuple) else (argument,)))
+        at = next((item for item in wrapped if isinstance(item, BaseException)), None) or at.__cause__ or at.__context__
+    return _short(error)
+
+
+def _short(error: BaseException) -> str:
     words = str(getattr(error, "explanation", None) or error).strip()
     return words.splitlines()[0][:300] if words else type(error).__name__

@@ -10,12 +10,14 @@ import base64
 import contextlib
 import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from model_devops import notices
 from model_devops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,12 +85,14 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Signer | None:
     password = environ.get(PASSWORD) or None
     if _BEGIN in given:
         return load_private(given.encode(), password, f"the text in {KEY}")
-    return open_private(Path(given), password)
+    return open_private(Path(given), password, f"{given}, which {KEY} names,")
 
 
-def open_private(file: Path, password: str | None) -> Signer:
-    """A private key from its file. Raises UsageError."""
-    return load_private(_read(file), password, str(file))
+def open_private(file: Path, password: str | None, where: str | None = None) -> Signer:
+    """A private key from its file; who else may read it is warned of. Raises UsageError."""
+    data = _read(file, where or str(file))
+    _warn_of_readers(file)
+    return load_private(data, password, where or str(file))
 
 
 def load_private(text: bytes, password: str | None, where: str) -> Signer:
@@ -104,15 +108,16 @@ def load_private(text: bytes, password: str | None, where: str) -> Signer:
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         if encrypted:
             message = "can't be decrypted: the password is wrong, or the file is damaged"
-            raise _unusable(where, message, f"the password comes from {PASSWORD}") from error
+            raise _unusable(where, message, f"the password comes from {PASSWORD}{_after(password)}") from error
         raise _unusable(where, "is no private key in PEM", _MAKE) from error
     return Signer(_described(key.public_key(), where), key)
 
 
 def read_key(file: Path, password: str | None) -> PublicKey:
     """The public part of a key file, private or public. Raises UsageError."""
-    data = _read(file)
+    data = _read(file, str(file))
     if b"PRIVATE KEY-----" in data:
+        _warn_of_readers(file)
         return load_private(data, password, str(file)).public
     return load_public(data.decode("utf-8", "replace"), str(file))
 
@@ -122,7 +127,9 @@ def load_public(text: str, where: str) -> PublicKey:
     """A public key from PEM; text before it is passed over. Raises UsageError."""
     if "PRIVATE KEY-----" in text:
         raise _unusable(
-            where, "is a private key: whoever reads it can sign", "name the public part: `key show` prints it"
+            where,
+            "is a private key: whoever reads it can sign",
+            "name the public part, which `key show` prints; if others could read this file, create a new key",
         )
     try:
         return _described(_public_object(text), where)
@@ -161,13 +168,25 @@ def _write_new(file: Path, data: bytes) -> None:
         raise
 
 
-def _read(file: Path) -> bytes:
+def _warn_of_readers(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        mode = file.stat().st_mode
+        if stat.S_ISREG(mode) and mode & 0o044:
+            notices.warn(f"the private key {file} may be read by others on this machine: chmod 600 {file}")
+
+
+def _read(file: Path, where: str) -> bytes:
     try:
         with file.open("rb") as stream:
             return stream.read(_LARGEST)
     except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
         why = getattr(error, "strerror", None) or str(error)
-        raise _unusable(str(file), f"can't be read: {why}", "name a file that this user may read") from error
+        raise _unusable(where, f"can't be read: {why}", "name a file that this user may read") from error
+
+
+def _after(password: str | None) -> str:
+    """What is odd about a password that is wrong, as the end of a hint."""
+    return ", and ends with a line break there" if password and password[-1] in "\r\n" else ""
 
 
 def _refuse_other_forms(text: bytes, where: str) -> bool:

@@ -137,6 +137,7 @@ class Building:
     ) -> tuple[PackedFiles, made.Product]:
         """Train or take the weights, check them, and store all bytes (V5: before any claim)."""
         self.project.store.prepare()  # whoever can't store the model needn't train it
+        packaging.prepare(given)
         runtime = made.runtime(self.project, given, offline_ok=offline_ok, notes=self.notes)
         if train_commands(self.project.model):
             self._train(given, candidates, runtime.venv)

@@ -62,6 +62,14 @@ class Images:
             )
 
 
+def prepare(given: Given) -> None:
+    """Refuse before anything is trained what the image would be refused for."""
+    if given.image is not None:
+        from model_devops.images import making
+
+        making.prepare(given.image)
+
+
 def tagged(release: Stored) -> list[str]:
     """Give the image its version as a tag; returns what a person should know."""
     if release.record.image is None:

@@ -84,6 +84,9 @@ def _password() -> str:
     from model_devops.errors import UsageError
 
     given = os.environ.get(PASSWORD)
+    if given and given.splitlines() != [given]:
+        hint = f"take it off: export {PASSWORD}=$(cat FILE) does"
+        raise UsageError(f"the password in {PASSWORD} has a line break", kind="key", hint=hint)
     if given:
         return given
     if not sys.stdin.isatty():

@@ -7,9 +7,21 @@ from typing import Any
 
 from model_devops.adapters.registry.address import SCHEME
 from model_devops.adapters.registry.references import parse_reference
-from model_devops.config.places import Places
+from model_devops.config.places import Places, near
 from model_devops.config.quantities import cpus, memory
 from model_devops.errors import Problem, UsageError
+
+CONTAINER = "container."
+#: What the container test measures (testing/container.py), always and where it has recorded requests.
+ALWAYS = ("startup_s", "peak_memory_mb")
+ASKED = (
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "latency_p99_ms",
+    "requests_per_second",
+    "requests",
+    "wrong_answers",
+)
 
 
 def problems(document: dict[str, Any], places: Places) -> Iterator[Problem]:
@@ -62,8 +74,26 @@ def _container(document: dict[str, Any], places: Places) -> Iterator[Problem]:
             if block not in document:
                 hint = f"add `{block}:`; the container test starts the release's own image"
                 yield places.problem(f"there is no `{block}`", "test", "container", hint=hint)
-    elif test.get("requests") is not None:
+        yield from _measured(test, places)
+    elif test.get("requests") is not None and test.get("container", False) is not None:
         yield places.problem("nobody is asked", "test", "requests", hint="add `container: true`")
+
+
+def _measured(test: dict[str, Any], places: Places) -> Iterator[Problem]:
+    """Gates on what the container test measures; a misspelt one would fail after everything has run."""
+    for metric in test.get("gates") or {}:
+        if not metric.startswith(CONTAINER):
+            continue
+        name = metric.removeprefix(CONTAINER)
+        at = ("test", "gates", metric)
+        if name not in (*ALWAYS, *ASKED):
+            allowed = tuple(f"{CONTAINER}{known}" for known in (*ALWAYS, *ASKED))
+            yield places.problem(
+                "the container test has no such metric", *at, allowed=allowed, hint=near(metric, [*allowed])
+            )
+        elif name in ASKED and "requests" not in test:
+            hint = "name a file of recorded requests: `requests: requests.jsonl`"
+            yield places.problem("is measured only where the container is asked something", *at, hint=hint)
 
 
 def _resources(document: dict[str, Any], places: Places) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ _PATHS: tuple[Keys, ...] = (
     ("test", "metrics"),
     ("test", "junit"),
     ("test", "code"),
+    ("test", "requests"),
     ("package", "dockerfile"),
     ("package", "context"),
     ("moved_from",),
@@ -30,6 +31,7 @@ _ONE_FILE: tuple[Keys, ...] = (
     ("artifacts", "runtime", "file"),
     ("test", "metrics"),
     ("test", "junit"),
+    ("test", "requests"),
     ("package", "dockerfile"),
     ("moved_from",),
 )

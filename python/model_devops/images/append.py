@@ -52,7 +52,6 @@ def append(wanted: Wanted, contents: Contents, serve: Serve) -> Image:
     (base,) = wanted.bases
     config, client = config_of(base), Client.open(wanted.repository)
     below = _base_layers(base, config)
-    client.try_writing()
     blobs = RegistryBlobs(client)
     sizes = {name: _size(files) for name, files in contents.files.items()}
     with task("image", sum(sizes.values()) + sum(layer["size"] for layer in below)) as advance:

@@ -12,10 +12,10 @@ from typing import TextIO
 from model_devops import faults
 from model_devops.adapters.docker import Daemon
 from model_devops.adapters.registry.client import Client
-from model_devops.errors import FailedError, ModelDevopsError, RefusedError
+from model_devops.errors import FailedError, ModelDevopsError, RefusedError, UsageError
 from model_devops.images import tar
 from model_devops.images.append import image
-from model_devops.images.contents import Contents
+from model_devops.images.contents import Contents, Files
 from model_devops.images.dockerfile import pinned
 from model_devops.images.wanted import Wanted
 from model_devops.release.blobs import Meter
@@ -32,7 +32,6 @@ def build(wanted: Wanted, contents: Contents, log: Path) -> Image:
     Raises FailedError (kind `image-build`), RefusedError, UnreachableError; all name the log.
     """
     client = Client.open(wanted.repository)
-    client.try_writing()
     repository = f"{wanted.repository.host}/{wanted.repository.path}"
     tag = "identity-" + contents.identity.digest.removeprefix("sha256:")[:16]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +79,22 @@ def _context(wanted: Wanted, contents: Contents) -> Iterator[bytes]:
     own: dict[str, tuple[tar.Source, tuple[str, int]]] = {
         DOCKERFILE: (text, (hashlib.sha256(text).hexdigest(), len(text)))
     }
-    return tar.content({**contents.together(wanted.context), **own}, Meter())
+    return tar.content({**inside(wanted, contents), **own}, Meter())
+
+
+def inside(wanted: Wanted, contents: Contents) -> Files:
+    """The release's files that the Dockerfile sees. Raises UsageError where there is none."""
+    found = contents.together(wanted.context)
+    if not found:
+        folders = sorted(
+            {path.partition("/")[0] + "/" for path in contents.together() if path[0] != "." and "/" in path}
+        )
+        raise UsageError(
+            f"package.context: no file of the release lies below {wanted.context}",
+            kind="dockerfile",
+            hint=f"the release's folders are {', '.join(folders) or 'none'}; what is missing belongs into `artifacts`",
+        )
+    return found
 
 
 def _with_log(error: ModelDevopsError, log: Path) -> ModelDevopsError:

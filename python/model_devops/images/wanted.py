@@ -38,6 +38,7 @@ def wanted(model: Model, folder: Path) -> Wanted | None:
     if package is None:
         return None
     text = dockerfile_text(package, folder)
+    _look_for_context(package, folder)
     if package.base:
         references = [parse_reference(package.base)]
     else:
@@ -62,7 +63,21 @@ def dockerfile_text(package: Package, folder: Path) -> str | None:
         why = "it is not UTF-8"
     except OSError as error:
         why = error.strerror or str(error)
-    raise UsageError(f"{folder / package.dockerfile} can't be read: {why}", kind="dockerfile")
+    raise UsageError(
+        f"package.dockerfile: {folder / package.dockerfile} can't be read: {why}",
+        kind="dockerfile",
+        hint="name a file, relative to model.yaml's folder",
+    )
+
+
+def _look_for_context(package: Package, folder: Path) -> None:
+    """Raises UsageError where the context is no folder."""
+    if package.context is not None and not (folder / package.context).is_dir():
+        raise UsageError(
+            f"package.context: {folder / package.context} is no folder",
+            kind="dockerfile",
+            hint="name one that holds files of the release, relative to model.yaml's folder",
+        )
 
 
 def repository(model: Model, package: Package) -> Address:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_devops.config.types import Approval, Environment
-from model_devops.errors import UsageError
+from model_devops.errors import Problem, UsageError
 from model_devops.release.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -42,8 +42,20 @@ def with_persons(approval: bool | Approval, read: Read, where: str) -> bool | Ap
 
 
 def texts(keys: Iterable[str], read: Read, where: str) -> list[str]:
-    """Public keys as PEM, each given so or by its file. Raises UsageError."""
-    return [_text(key, read, where) for key in keys]
+    """Public keys as PEM, each given so or by its file. Raises UsageError with all that are none."""
+    found: list[str] = []
+    refused: list[UsageError] = []
+    for key in keys:
+        try:
+            found.append(_text(key, read, where))
+        except UsageError as error:
+            refused.append(error)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        problems = [Problem(error.message, hint=error.hint) for error in refused]
+        raise UsageError(f"{len(refused)} keys in {where} can't be used", kind="key", problems=problems)
+    return found
 
 
 def _text(key: str, read: Read, where: str) -> str:

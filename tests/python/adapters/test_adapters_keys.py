@@ -137,7 +137,8 @@ def test_what_is_no_private_key_is_refused_by_name(tmp_path: Path, text: str, wh
 
 
 def test_a_key_that_cant_be_read_is_named(tmp_path: Path) -> None:
-    assert "No such file" in refused({keys.KEY: str(tmp_path / "none")}).message
+    named = refused({keys.KEY: str(tmp_path / "none")}).message
+    assert named == f"{tmp_path / 'none'}, which {keys.KEY} names, can't be read: No such file or directory"
     assert "Is a directory" in refused({keys.KEY: str(tmp_path)}).message
     assert "can't be read" in refused({keys.KEY: "a\0b"}).message
 

@@ -50,6 +50,17 @@ def test_no_key_is_overwritten(tmp_path: Path) -> None:
     assert key.file.read_bytes() == data
 
 
+def test_a_private_key_that_others_may_read_is_warned_of(tmp_path: Path) -> None:
+    key = Key(tmp_path, "ci")
+    key.public.chmod(0o644)
+    for words, given in ((["ci.key"], {}), ([], key.environment), (["ci.pub"], {})):
+        assert run(tmp_path, "key", "show", *words, **given).stderr == ""
+    key.file.chmod(0o640)
+    for words, given in ((["ci.key"], {}), ([], key.environment)):
+        done = run(tmp_path, "key", "show", *words, **given)
+        assert (done.returncode, "may be read by others on this machine: chmod 600" in done.stderr) == (0, True)
+
+
 def test_a_password_comes_from_the_environment_or_is_asked_for(tmp_path: Path) -> None:
     done = run(tmp_path, "key", "create", "a.key", "--password", **{PASSWORD: "s3cret"})
     assert done.returncode == 0, done.stderr
@@ -58,6 +69,11 @@ def test_a_password_comes_from_the_environment_or_is_asked_for(tmp_path: Path) -
     assert run(tmp_path, "key", "show", "a.key").returncode == 2
     assert run(tmp_path, "key", "show", "a.key", **{PASSWORD: "other"}).returncode == 2
     assert run(tmp_path, "key", "show", "a.key", **{PASSWORD: "s3cret"}).returncode == 0
+    told = run(tmp_path, "key", "show", "a.key", **{PASSWORD: "s3cret\n"}).stderr
+    assert "ends with a line break" in told
+    for odd in ("s3cret\n", "s3\ncret"):
+        refused = run(tmp_path, "key", "create", "b.key", "--password", **{PASSWORD: odd})
+        assert (refused.returncode, "has a line break" in refused.stderr) == (2, True)
     without = run(tmp_path, "key", "create", "b.key", "--password")
     assert without.returncode == 2
     assert PASSWORD in without.stderr

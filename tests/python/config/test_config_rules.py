@@ -261,6 +261,8 @@ ON_A_BASE = HEAD + "store: oci://registry.example.com/team\npackage: "
         ("{base: 'UPPER:3'}", "no name of an image"),
         ("{base: python:3, image: x.example/y:1}", "names a tag or digest"),
         ("{base: python:3, platform: amd64}", "'amd64' is not allowed"),
+        ("{base: 'oci://x.example/y:1'}", "leave out oci://"),
+        ("{base: 'ann:secret@x.example/y:1'}", "an image on x.example holds a login"),
         ("{dockerfile: ../Dockerfile}", "leaves the folder of model.yaml"),
         ("{dockerfile: docker/}", "must name one file"),
     ],
@@ -296,6 +298,32 @@ def test_a_container_test_needs_an_image_and_requests_need_a_container() -> None
     ]
     assert "no `package`" in only(HEAD + test).message
     assert "nobody is asked" in only(HEAD + "test:\n  run: [a]\n  requests: r.jsonl\n").message
+
+
+CONTAINED = ON_A_BASE + "{base: python:3}\ntest:\n  run: [a]\n"
+
+
+def test_a_value_with_a_problem_of_its_own_is_one_problem() -> None:
+    """Whether requests are asked can't be told where `container` isn't understood."""
+    assert "must be true or false" in only(CONTAINED + "  container: yes please\n  requests: r.jsonl\n").message
+
+
+def test_requests_are_one_file_of_the_folder() -> None:
+    for path, words in {"../r.jsonl": "leaves the folder", "requests/": "must name one file"}.items():
+        assert words in only(CONTAINED + f"  container: true\n  requests: {path}\n").message
+
+
+def test_gates_on_the_container_name_what_it_measures() -> None:
+    """A misspelt one would fail only after everything has run."""
+    test = CONTAINED + "  container: true\n"
+    gates = "  gates: {container.startup_s: {max: 3}, container.latency_p95_ms: {max: 3}}\n"
+    assert not problems(test + "  requests: r.jsonl\n" + gates)
+    assert "only where the container is asked" in only(test + gates).message
+    problem = only(test + "  gates: {container.peak_memory: {max: 3}}\n")
+    assert problem.message == "test.gates.container.peak_memory: the container test has no such metric"
+    assert "container.startup_s" in problem.allowed
+    assert problem.hint == "did you mean container.peak_memory_mb?"
+    assert not problems(HEAD + "test: {run: [a], gates: {container.size: {max: 3}}}\n"), "a team's own metric"
 
 
 def test_resources_are_amounts_as_kubernetes_writes_them() -> None:

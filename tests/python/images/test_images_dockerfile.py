@@ -189,6 +189,8 @@ def test_no_daemon_is_said_with_what_to_do(docked):
     failed = docked.build(DOCKER_HOST="unix:///nowhere/docker.sock")
     assert (failed["code"], failed["error"]["kind"]) == (8, "docker"), failed["err"]
     assert "package.base" in failed["error"]["hint"]
+    assert failed["error"]["message"].endswith("at unix:///nowhere/docker.sock: no such file or directory")
+    assert docked.trainings == 0, "what can be known before training is said before it"
 
 
 @pytest.mark.parametrize(
@@ -215,6 +217,28 @@ def test_a_registry_that_takes_no_image_is_said(docked, tmp_path, registry):
     failed = docked.build()
     assert (failed["code"], failed["error"]["kind"]) == (8, "registry"), failed["err"]
     assert docked.git("tag", "--list") == ""
+    assert docked.trainings == 0
+
+
+@pytest.mark.parametrize(
+    ("package", "words", "hint"),
+    [
+        ("dockerfile: docker/Dockerfil", "No such file", "relative to model.yaml"),
+        ("dockerfile: docker", "Is a directory", "relative to model.yaml"),
+        ("dockerfile: docker/Dockerfile\n  context: nowhere", "nowhere is no folder", "files of the release"),
+        (
+            "dockerfile: docker/Dockerfile\n  context: docker",
+            "no file of the release",
+            "folders are extra files/, model/;",
+        ),
+    ],
+)
+def test_a_dockerfile_or_context_that_isn_t_there_is_named(docked, package, words, hint):
+    change(docked, "dockerfile: docker/Dockerfile", package)
+    failed = docked.build()
+    assert (failed["code"], failed["error"]["kind"]) == (2, "dockerfile"), failed["err"]
+    assert words in failed["error"]["message"]
+    assert hint in failed["error"]["hint"]
 
 
 @pytest.mark.parametrize("verb", ["push", "pull"])

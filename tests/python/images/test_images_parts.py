@@ -49,7 +49,6 @@ def test_references_are_read_as_docker_reads_them(text, whole, asked):
         "python@sha256:1",
         "a//b",
         "x.example/UP",
-        "user:pw@host/x",
         "/x",
     ],
 )
@@ -59,6 +58,19 @@ def test_what_is_no_reference_is_refused_in_words(text):
     assert raised.value.kind in ("image-name", "store-address")
     assert repr(text) in raised.value.message
     assert "oci://" not in raised.value.message
+
+
+@pytest.mark.parametrize("text", ["ann:s3cret@host.example/x:1", "ann:s3cret@host.example/x@sha256:1"])
+def test_a_login_in_a_reference_is_refused_and_not_repeated(text):
+    with pytest.raises(UsageError, match=r"an image on host\.example holds a login") as raised:
+        parse_reference(text)
+    assert "s3cret" not in f"{raised.value.message}{raised.value.hint}"
+
+
+@pytest.mark.parametrize("scheme", ["oci://", "https://", "docker://"])
+def test_a_reference_has_no_scheme(scheme):
+    with pytest.raises(UsageError, match=f"leave out {scheme}$"):
+        parse_reference(f"{scheme}host.example/x:1")
 
 
 def known(file: Path) -> tuple[Path, tuple[str, int]]:

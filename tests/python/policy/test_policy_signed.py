@@ -151,6 +151,14 @@ def test_P2_a_key_that_isnt_there_or_is_none_stops_everything(signed, team, key,
     assert key in refused.value.message
 
 
+def test_P2_all_keys_that_cant_be_used_are_named_at_once(signed, team):
+    demand(signed, team, "[keys/none.pub, keys/ci.pub, model.yaml]")
+    with pytest.raises(UsageError, match=r"2 keys in .* can't be used") as refused:
+        signed.policy()
+    assert ["none.pub" in one.message for one in refused.value.problems] == [True, False]
+    assert all(one.hint for one in refused.value.problems)
+
+
 def test_P1_without_a_remote_the_working_trees_keys_count(lone, team):
     (lone.folder / "keys").mkdir()
     (lone.folder / "keys" / "ci.pub").write_text(team.ci.public.read_text())

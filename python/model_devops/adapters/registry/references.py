@@ -39,6 +39,12 @@ class Reference:
 
 def parse_reference(text: str) -> Reference:
     """Read a reference; without a host it is one of Docker's hub. Raises UsageError saying what is wrong."""
+    if "://" in text:
+        raise _wrong(text, f"leave out {text.partition('://')[0]}://")
+    if "@" in text.partition("/")[0] and "/" in text:
+        message = f"the name of an image on {text.partition('/')[0].rpartition('@')[2]} holds a login"
+        hint = "name only host, path and tag; `docker login` says who you are"
+        raise UsageError(message, kind="image-name", hint=hint)
     name, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise _wrong(text, "what follows @ is no digest (sha256: and 64 digits)")
