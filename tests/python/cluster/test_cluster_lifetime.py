@@ -105,14 +105,46 @@ def test_the_api_server_is_killed_and_comes_back(own_cluster: Cluster) -> None:
 
 
 def test_make_cluster_ends_with_ctrl_c(cluster: Cluster) -> None:
-    with subprocess.Popen(
-        [sys.executable, str(SUPPORT / "cluster.py")], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
-    ) as user:
+    command = [sys.executable, str(SUPPORT / "cluster.py")]
+    # Ctrl-C goes to a whole group of processes.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, start_new_session=True) as user:
         assert user.stdout
         said = "".join(user.stdout.readline() for _ in range(3))
         folder = CLUSTERS / str(user.pid)
         assert f"export KUBECONFIG={folder}/kubeconfig" in said
-        os.kill(user.pid, signal.SIGINT)
+        os.killpg(user.pid, signal.SIGINT)
         assert user.wait(60) == 0
-    wait_for(lambda: not left_of(folder))
     assert not folder.exists()  # it waited for that
+    wait_for(lambda: not left_of(folder))
+
+
+def test_workers_share_a_cluster_that_is_gone_when_the_run_ends(cluster: Cluster) -> None:
+    here = [name for name in ENVIRONMENT if not name.startswith("PYTEST_")]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "2",
+        "--dist",
+        "each",
+        "-k",
+        "quota",
+    ]
+    with subprocess.Popen(
+        [*command, str(Path(__file__).parent)],
+        env={name: ENVIRONMENT[name] for name in here},
+        cwd=SUPPORT.parents[1],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        folder = CLUSTERS / str(run.pid)
+        wait_for((folder / "ready").exists)
+        assert run.stdout
+        assert "2 passed" in run.stdout.read()
+        run.wait(60)
+    assert not folder.exists()
+    wait_for(lambda: not left_of(folder))
