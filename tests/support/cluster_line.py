@@ -66,16 +66,17 @@ def line_to(cluster: Kube, namespace: str, folder: Path) -> Iterator[Line]:
 
 
 @contextlib.contextmanager
-def in_front(cluster: Kube, file: Path) -> Iterator[Proxy]:
-    """A proxy that a kubeconfig names, instead of the API server, from now on. It shows no certificate of its own."""
+def in_front(cluster: Kube, file: Path, host: str = "127.0.0.1", *, name: str | None = None) -> Iterator[Proxy]:
+    """A proxy that a kubeconfig names, instead of the API server, from now on. `name`: whose certificate it has."""
     config: dict[str, Any] = json.loads(file.read_text())
     place = config["clusters"][0]["cluster"]
     authority = trustme.CA()
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.issue_cert(name or host).configure_cert(tls)
     trusted = file.with_name("api-server.pem")
     trusted.write_text(cluster_authority(cluster))
-    with proxied(urlsplit(place["server"]).netloc, tls, upstream=ssl.create_default_context(cafile=trusted)) as proxy:
+    upstream = ssl.create_default_context(cafile=trusted)
+    with proxied(urlsplit(place["server"]).netloc, tls, host, upstream) as proxy:
         authority.cert_pem.write_to_path(file.with_name("proxy.pem"))
         config["clusters"][0]["cluster"] = {
             "server": f"https://{proxy.address}",

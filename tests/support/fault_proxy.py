@@ -60,6 +60,8 @@ class Proxy:
     address: str = ""
     upstream: ssl.SSLContext | None = None
     """How the target is spoken to; without TLS by default."""
+    prefix: str = ""
+    """What each path begins with here, and not at the target."""
     gate: Callable[[Seen], None] = lambda _: None
     """Called before a request is passed on."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -87,6 +89,11 @@ class Exchange:
     def __init__(self, proxy: Proxy, handler: http.server.BaseHTTPRequestHandler, seen: Seen) -> None:
         self.proxy, self.handler, self.seen = proxy, handler, seen
 
+    @property
+    def path(self) -> str:
+        """What the target is asked for."""
+        return self.seen.path.removeprefix(self.proxy.prefix)
+
     def body(self, most: int | None = None) -> Iterator[bytes]:
         """What the client sends, up to so many bytes."""
         left = int(self.seen.headers.get("content-length", 0))
@@ -104,9 +111,7 @@ class Exchange:
         headers |= {name.replace("_", "-"): value for name, value in changed.items()}
         connection = self.proxy.dial()
         kept = self.proxy.kept.get(self.seen.path.partition("?")[0]) if self.seen.method == "GET" else None
-        connection.putrequest(
-            self.seen.method, path or kept or self.seen.path, skip_host=True, skip_accept_encoding=True
-        )
+        connection.putrequest(self.seen.method, path or kept or self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
             if value is not None:
                 connection.putheader(name, value)
@@ -157,7 +162,7 @@ class Exchange:
         connection.connect()
         client, target = self.handler.connection, connection.sock
         head = [f"{name}: {value}\r\n" for name, value in self.seen.headers.items()]
-        target.sendall(f"{self.seen.method} {self.seen.path} HTTP/1.1\r\n{''.join(head)}\r\n".encode())
+        target.sendall(f"{self.seen.method} {self.path} HTTP/1.1\r\n{''.join(head)}\r\n".encode())
         other = {client: target, target: client}
         while self.seen.given < most:
             ready = [end for end in other if end.pending()] or select.select(list(other), [], [], 60)[0]

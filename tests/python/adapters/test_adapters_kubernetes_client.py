@@ -312,6 +312,14 @@ def test_other_kinds_are_asked_for_once(cluster: Kube, client: Cluster, namespac
         client.delete(f"{api}/CustomResourceDefinition", f"forecasts.{group}")
 
 
+def test_a_usual_kind_may_be_meant_in_another_version(client: Cluster, namespace: str) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "digits"}
+    scaler = named("HorizontalPodAutoscaler", namespace, {"maxReplicas": 2, "scaleTargetRef": target})
+    client.apply(scaler | {"apiVersion": "autoscaling/v2"})
+    assert client.get("HorizontalPodAutoscaler", "digits", namespace)["apiVersion"] == "autoscaling/v2"
+    assert client.get("autoscaling/v1/HorizontalPodAutoscaler", "digits", namespace)["apiVersion"] == "autoscaling/v1"
+
+
 def test_a_misspelt_kind_is_said_without_asking(client: Cluster) -> None:
     with pytest.raises(UsageError) as caught:
         client.get("Deploymen", "x")

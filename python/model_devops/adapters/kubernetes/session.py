@@ -169,7 +169,6 @@ class Session:
             body=body,
             headers={"User-Agent": AGENT, "Accept": "application/json", **way.headers, **headers},
             timeout=Timeout(connect=CONNECT, read=READ),
-            redirect=False,
             retries=False,
             preload_content=False,
         )
