@@ -356,7 +356,7 @@ def test_what_it_owns_goes_along(cluster: Kube, client: Cluster, namespace: str)
     reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}
     owned["metadata"]["ownerReferences"] = [reference]
     client.create(owned)
-    client.delete("ConfigMap", "owner", namespace, propagation="Orphan")
+    assert client.delete("ConfigMap", "owner", namespace, propagation="Orphan")
     subprocess.run(
         cluster.command("wait", "--for=delete", "configmap/owner", "-n", namespace, "--timeout=30s"), check=True
     )

@@ -151,8 +151,9 @@ def test_an_answer_without_end_is_not_kept(line: Line, monkeypatch) -> None:
         line.client.get("ConfigMap", "settings")
 
 
-def test_what_a_proxy_in_between_says_is_no_object(line: Line) -> None:
-    line.proxy.on("GET", "", says(200, b"<html>Please log in</html>"))
+@pytest.mark.parametrize("body", [b"<html>Please log in</html>", b"[]", b""])
+def test_what_a_proxy_in_between_says_is_no_object(line: Line, body: bytes) -> None:
+    line.proxy.on("GET", "", says(200, body))
     with pytest.raises(UnreachableError, match="what answers for the cluster sends no JSON"):
         line.client.get("ConfigMap", "settings")
 
@@ -175,11 +176,23 @@ def test_control_characters_do_not_reach_a_terminal(line: Line) -> None:
 
 
 def test_an_older_cluster_says_that_it_has_no_such_kind(line: Line) -> None:
-    words = status(404, "NotFound", "the server could not find the requested resource")
-    line.proxy.on("PATCH", "", says(404, words))
+    """And not that there is no such object, which would be made then."""
+    line.proxy.on(
+        ".*", "", says(404, status(404, "NotFound", "the server could not find the requested resource")), times=9
+    )
     with pytest.raises(RefusedError, match="the cluster has nothing of this kind: ConfigMap settings") as caught:
         line.client.apply(config_map(line))
     assert caught.value.kind == "no-such-kind"
+    for call in (line.client.get, line.client.delete):
+        with pytest.raises(RefusedError, match="the cluster has nothing of this kind") as caught:
+            call("ConfigMap", "settings")
+        assert caught.value.kind == "no-such-kind"
+
+
+def test_a_page_that_a_proxy_in_between_does_not_find_is_no_missing_object(line: Line) -> None:
+    line.proxy.on("GET", "", says(404, b"<h1>No such page</h1>"))
+    with pytest.raises(RefusedError, match="<h1>No such page</h1>"):
+        line.client.get("ConfigMap", "settings")
 
 
 def test_a_redirection_is_not_followed(line: Line) -> None:

@@ -56,7 +56,7 @@ def container(image: str, name: str, *command: str, **environment: str) -> dict[
 
 @pytest.fixture(scope="module")
 def place(cluster: Kube, python_image: str) -> Iterator[str]:
-    """A namespace with a pod `model`: a server, one that ends each connection, what has ended, what failed twice."""
+    """A namespace with the pods `model` (two servers, what has ended), `crash` (restarted once) and `waiting`."""
     with cluster.namespace() as name:
         old = [word.replace("8080", "8081") for word in ("python3", "-c", SERVER)]
         containers = [
@@ -66,16 +66,21 @@ def place(cluster: Kube, python_image: str) -> Iterator[str]:
         ]
         spec = {"containers": containers, "restartPolicy": "Never", "terminationGracePeriodSeconds": 0}
         model = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "model"}, "spec": spec}
-        twice = container(python_image, "twice", "sh", "-c", "echo this run: $HOSTNAME; exit 3")
-        failing = {"containers": [twice], "terminationGracePeriodSeconds": 0}
-        crash = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "crash"}, "spec": failing}
+        once = (
+            "[ -e /kept/seen ] && exec python3 -c 'import time; time.sleep(3600)'; : >/kept/seen; echo failing; exit 3"
+        )
+        failing = container(python_image, "failing", "sh", "-c", once)
+        failing["volumeMounts"] = [{"name": "kept", "mountPath": "/kept"}]
+        volumes = [{"name": "kept", "emptyDir": {}}]
+        again = {"containers": [failing], "volumes": volumes, "terminationGracePeriodSeconds": 0}
+        crash = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "crash"}, "spec": again}
         nowhere = {"containers": [container(python_image, "server", "true")], "nodeSelector": {"is": "nowhere"}}
         waiting = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "waiting"}, "spec": nowhere}
         cluster.apply(model, crash, waiting, namespace=name)
         started = "{.status.containerStatuses[?(@.name=='ended')].state.terminated.reason}=Completed"
         cluster.kubectl("wait", "-n", name, f"--for=jsonpath={started}", "pod/model", "--timeout=60s")
-        again = "{.status.containerStatuses[0].restartCount}=1"
-        cluster.kubectl("wait", "-n", name, f"--for=jsonpath={again}", "pod/crash", "--timeout=60s")
+        restarted = "{.status.containerStatuses[0].restartCount}=1"
+        cluster.kubectl("wait", "-n", name, f"--for=jsonpath={restarted}", "pod/crash", "--timeout=60s")
         wait_for_answer(client_of(cluster.kubeconfig), name, 8080)
         wait_for_answer(client_of(cluster.kubeconfig), name, 8081)
         yield name
@@ -146,7 +151,7 @@ def test_a_program_that_is_not_there_is_not_one_that_failed(run, program: str) -
     assert run("sh", "-c", program).code in (126, 127)
 
 
-@pytest.mark.parametrize(("pod", "container"), [("model", "ended"), ("crash", "twice"), ("waiting", "server")])
+@pytest.mark.parametrize(("pod", "container"), [("model", "ended"), ("waiting", "server")])
 def test_a_container_that_does_not_run_is_told_apart(run, pod: str, container: str) -> None:
     with pytest.raises(NotRunningError):
         run("true", pod=pod, container=container)
@@ -179,7 +184,8 @@ def test_logs_are_the_last_lines_up_to_a_limit(client: Cluster, place: str) -> N
 
 
 def test_logs_of_the_run_before(client: Cluster, place: str) -> None:
-    assert logs(client, place, "crash", "twice", previous=True) == "this run: crash\n"
+    assert logs(client, place, "crash", "failing", previous=True) == "failing\n"
+    assert logs(client, place, "crash", "failing") == ""
     assert logs(client, place, "model", "ended", previous=True) is None
     assert logs(client, place, "nobody", "ended") is None
 
@@ -284,6 +290,23 @@ def test_the_way_in_is_not_tried_longer_than_asked(broken: Line, place: str) -> 
     with pytest.raises(UnreachableError, match="answers 503: tired"):
         execute(broken.client, place, "model", "server", ["true"], timeout=1)
     assert 2 <= broken.client.requests <= 4
+
+
+def older(exchange: Exchange) -> None:
+    """As servers before 1.30 do, which know no protocol that tells the end of what is sent."""
+    offered = exchange.seen.headers["sec-websocket-protocol"].split(",")
+    if "v4.channel.k8s.io" not in offered:
+        exchange.answer(400, {}, b"unable to upgrade: none of the protocols is supported")
+    else:
+        exchange.seen.headers["sec-websocket-protocol"] = "v4.channel.k8s.io"
+        exchange.join()
+
+
+def test_an_older_cluster_runs_commands_and_takes_no_script(broken: Line, place: str) -> None:
+    broken.proxy.on("GET", "/exec", older, times=100)
+    assert execute(broken.client, place, "model", "server", ["sh", "-c", "echo in"], timeout=60).stdout == b"in\n"
+    with pytest.raises(RefusedError, match="none of the protocols is supported"):
+        execute(broken.client, place, "model", "server", ["python3", "-"], stdin=b"print()", timeout=60)
 
 
 def test_a_command_whose_connection_breaks_is_neither_failed_nor_done(broken: Line, place: str) -> None:

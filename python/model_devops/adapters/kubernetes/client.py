@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_devops.adapters.kubernetes import kubeconfig
+from model_devops.adapters.kubernetes import kubeconfig, problems
 from model_devops.adapters.kubernetes.access import Access
 from model_devops.adapters.kubernetes.kinds import Kind, Kinds
 from model_devops.adapters.kubernetes.pages import listed
@@ -59,7 +59,7 @@ class Cluster:
         """An object, or None. `kind`: a usual one by its name, any as `GROUP/VERSION/KIND`."""
         path = self._kind(kind).path(self._in(namespace), name)
         answer = self.session.request("GET", path, fine=(404,))
-        return None if answer.status == 404 else answer.json()
+        return answer.json() if self._was_there(answer) else None
 
     def list(
         self, kind: str, namespace: str | None = None, *, labels: str = "", fields: str = "", whole: bool = True
@@ -114,7 +114,7 @@ class Cluster:
             options["preconditions"] = {"uid": uid}
         path = self._kind(kind).path(self._in(namespace), name)
         body, headers = json.dumps(options).encode(), {"Content-Type": "application/json"}
-        return self.session.request("DELETE", path, body=body, headers=headers, fine=(404,)).status != 404
+        return self._was_there(self.session.request("DELETE", path, body=body, headers=headers, fine=(404,)))
 
     def server_version(self) -> tuple[int, int]:
         """The cluster's version, such as (1, 34)."""
@@ -122,6 +122,12 @@ class Cluster:
         numbers = [re.sub(r"\D.*", "", str(found.get(part))) for part in ("major", "minor")]
         major, minor = (int(number or 0) for number in numbers)
         return major, minor
+
+    def _was_there(self, answer: Answer) -> bool:
+        """Whether an object was found. A 404 that is no word of the cluster about it is no answer to that."""
+        if answer.status == 404 and not problems.absent(answer):
+            raise problems.refused(self.session.access, answer)
+        return answer.status != 404
 
     def _in(self, namespace: str | None) -> str:
         return self.default_namespace if namespace is None else namespace

@@ -77,6 +77,11 @@ def said(answer: Answer, access: Access) -> str:
     return line[:_SAID] or f"it answers {answer.status}"
 
 
+def absent(answer: Answer) -> bool:
+    """Whether the cluster says that there is no object of this name, as opposed to nothing of its kind at all."""
+    return bool((status(answer).get("details") or {}).get("name"))
+
+
 def final(answer: Answer) -> bool:
     """Whether a 5xx is about what was sent, so that sending it again is of no use."""
     words = str(status(answer).get("message") or answer.data[:300].decode("utf-8", "replace"))
