@@ -25,7 +25,7 @@ TOLD = ("failed", "keeper.log")
 @contextlib.contextmanager
 def used(folder: Path, programs: Path) -> Iterator[None]:
     """The cluster in a folder of CLUSTERS is up and stays so until the end of the block."""
-    with _share(folder):
+    with share(folder):
         # A session of its own: Ctrl-C is for the tests. A second keeper sees the first, and ends.
         command = [sys.executable, str(Path(__file__).with_name("cluster_keeper.py")), str(folder), str(programs)]
         with (folder / "keeper.log").open("a") as log:
@@ -36,7 +36,7 @@ def used(folder: Path, programs: Path) -> Iterator[None]:
         yield
 
 
-def _share(folder: Path) -> TextIO:
+def share(folder: Path) -> TextIO:
     """The lock that says that a cluster is in use, until it is closed or this process ends."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 import cluster_keeper
 from cluster import Cluster, running
 from cluster_init import SETTINGS, group
-from cluster_use import CLUSTERS, ENVIRONMENT, RUN, wait_for, wait_until_gone
+from cluster_use import CLUSTERS, ENVIRONMENT, RUN, share, wait_for, wait_until_gone
 from workloads import pod
 
 SUPPORT = Path(cluster_keeper.__file__).parent
@@ -144,7 +145,10 @@ def test_workers_share_a_cluster_that_is_gone_when_the_run_ends(cluster: Cluster
         folder = CLUSTERS / str(run.pid)
         wait_for((folder / "ready").exists)
         assert run.stdout
-        assert "2 passed" in run.stdout.read()
-        run.wait(60)
+        with share(folder):
+            assert any("2 passed" in line for line in run.stdout)
+            with pytest.raises(subprocess.TimeoutExpired):
+                run.wait(2)  # the run does not end before its cluster
+        assert run.wait(60) == 0
     assert not folder.exists()
     wait_for(lambda: not left_of(folder))

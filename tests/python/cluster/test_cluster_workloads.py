@@ -9,6 +9,16 @@ from cluster import Cluster
 from cluster_use import wait_for
 from workloads import container, deployment, pod, wait_for_state
 
+WHO_AM_I = """\
+import json, os, pathlib, ssl, urllib.request
+given = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
+url = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}/apis/authentication.k8s.io/v1/selfsubjectreviews"
+headers = {"Authorization": "Bearer " + (given / "token").read_text(), "Content-Type": "application/json"}
+asked = urllib.request.Request(url, b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}', headers)
+with urllib.request.urlopen(asked, timeout=10, context=ssl.create_default_context(cafile=given / "ca.crt")) as answer:
+    print(json.load(answer)["status"]["userInfo"]["username"])
+"""
+
 
 def test_a_deployment_of_three_becomes_ready(cluster: Cluster, namespace: str, static_image: str) -> None:
     cluster.apply(deployment("web", 3, static_image), namespace=namespace)
@@ -124,3 +134,11 @@ def test_an_account_may_what_its_role_says_until_its_token_ends(
     wait_for(lambda: "Unauthorized" in cluster.run("--kubeconfig", str(short), "get", "pods").stderr)
     long = cluster.as_account(namespace, "reader", tmp_path / "long")
     assert cluster.run("--kubeconfig", str(long), "get", "pods").returncode == 0
+
+
+def test_a_pod_asks_the_api_server_as_its_account(cluster: Cluster, namespace: str, python_image: str) -> None:
+    asking = [container(python_image, command=["python3", "-c", WHO_AM_I])]
+    cluster.apply(pod("asks", "", containers=asking, restartPolicy="Never"), namespace=namespace)
+    wait_for(lambda: cluster.get("pod", "asks", "--namespace", namespace)["status"]["phase"] in ("Succeeded", "Failed"))
+    said = cluster.kubectl("--namespace", namespace, "logs", "asks")
+    assert said == f"system:serviceaccount:{namespace}:default\n"
