@@ -15,6 +15,7 @@ from model_devops.cli.release_prune import prune
 from model_devops.cli.seam import Result
 
 if TYPE_CHECKING:
+    from model_devops.policy.signers import Signer
     from model_devops.project import Project
     from model_devops.release.evidence import Evidence
     from model_devops.release.store import Stored
@@ -32,23 +33,26 @@ def command() -> None:
 def show(file: Path, store: str | None, release: str | None) -> Result:
     """Version, digests, origin, reasons and evidence."""
     from model_devops.building.summary import release_fields
+    from model_devops.policy import signers
     from model_devops.project import open_project
     from model_devops.release.standing import standing
 
     project = open_project(file, store=store)
     found = _find(project, release)
+    known = signers.named(project.model, project.folder)
     evidence = project.store.evidence(found.digest)
     stand = {item.digest for item in standing(evidence)}
     fields = release_fields(found)
     state = _state(project, found)
     _say_head(found, state)
-    _say_evidence(evidence, stand)
+    signed = {item.digest: signers.signer(item, known) for item in evidence}
+    _say_evidence(evidence, stand, signed)
     return Result(
         f"{found.record.name} {found.version}" + (f" ({', '.join(state)})" if state else ""),
         release=fields,
         record=found.record,
         state=state,
-        evidence=[_fields(item, item.digest in stand) for item in evidence],
+        evidence=[_fields(item, item.digest in stand, signed[item.digest]) for item in evidence],
     )
 
 
@@ -94,7 +98,7 @@ def _say_head(release: Stored, state: list[str]) -> None:
             output.say(f"  {name:<12} {value}")
 
 
-def _say_evidence(evidence: list[Evidence], stand: set[str]) -> None:
+def _say_evidence(evidence: list[Evidence], stand: set[str], signed: dict[str, Signer]) -> None:
     from model_devops.release.words import sentence
 
     output.say()
@@ -104,15 +108,17 @@ def _say_evidence(evidence: list[Evidence], stand: set[str]) -> None:
             item.kind if item.digest in stand else f"{item.kind} (withdrawn)",
             sentence(item),
             f"{item.body.by or '-'} ({item.body.origin})",
+            signed[item.digest].words,
             item.digest.removeprefix("sha256:")[:16],
         )
         for item in evidence
     ]
-    output.table(rows, ("time", "evidence", "", "by", "statement"))
+    output.table(rows, ("time", "evidence", "", "by", "signed by", "statement"))
 
 
-def _fields(item: Evidence, stands: bool) -> dict[str, Any]:
-    return {"digest": item.digest, "kind": item.kind, "stands": stands, "body": item.body}
+def _fields(item: Evidence, stands: bool, signed: Signer) -> dict[str, Any]:
+    signature = {"key": signed.key, "name": signed.name, "verified": signed.verified} if signed.key else None
+    return {"digest": item.digest, "kind": item.kind, "stands": stands, "body": item.body, "signature": signature}
 
 
 @command.command("list", help="List all releases, the highest first.")

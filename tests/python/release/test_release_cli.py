@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from model_devops.adapters import keys
 from model_devops.adapters.git import open_git
 from model_devops.cli.main import run
 from model_devops.config.load import load
@@ -16,6 +17,7 @@ from model_devops.release.location import open_store
 from model_devops.release.store import Stored
 from release_samples import LAYOUT, built, record_for, some_sources
 from repositories import git
+from signing_keys import Key
 
 NOW: dict[str, Any] = {"id": "1", "time": "2026-01-01T00:00:00.000Z"}
 
@@ -68,6 +70,40 @@ def test_show_tells_what_a_release_is_and_what_was_said_of_it(line: Line) -> Non
     for word in ("digits 1.0.0", stored.digest, stored.record.identity.digest, "first: the first release", "looks odd"):
         assert word in text
     assert line("release", "show", stored.digest)[0] == 0
+
+
+def test_show_says_who_signed_each_statement(line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name that model.yaml has for the key; of a key that it doesn't name the fingerprint that is claimed."""
+    ci, ann, stranger, claimed = (Key(tmp_path, name) for name in ("ci", "ann", "stranger", "claimed"))
+    (line.folder / "keys").mkdir()
+    for key in (ci, ann, claimed):
+        (line.folder / "keys" / key.public.name).write_text(key.public.read_text())
+    inline = "".join(f"        {text}\n" for text in claimed.pem.splitlines())
+    (line.folder / "model.yaml").write_text(
+        "name: digits\nartifacts: {model: model/}\nserve: {command: x}\nenvironments:\n  production:\n"
+        "    target: local\n    port: 8080\n    approval: {keys: {ann: keys/ann.pub}}\n"
+        f"    signed_by:\n      - keys/none.pub\n      - keys/ci.pub\n      - |\n{inline}"
+    )
+    stored = line.put("1.0.0")
+    real = keys.Signer.sign
+    for number, key in enumerate((ci, ann, stranger, claimed)):
+        key.use(monkeypatch)
+        if key is claimed:
+            monkeypatch.setattr(keys.Signer, "sign", lambda self, message: real(self, message + b" "))
+        line.store.add_evidence(stored.digest, Tested(id=str(number), time=NOW["time"], passed=True))
+    code, result, text = line("release", "show", "1.0.0")
+    assert code == 0, text
+    assert [item["signature"] for item in result["evidence"]] == [
+        None,
+        {"key": ci.fingerprint, "name": "keys/ci.pub", "verified": True},
+        {"key": ann.fingerprint, "name": "ann", "verified": True},
+        {"key": stranger.fingerprint, "name": None, "verified": None},
+        {"key": claimed.fingerprint, "name": None, "verified": False},
+    ]
+    rows = [row for row in text.splitlines() if "2026-01-01 00:00:00" in row]
+    words = ["unsigned", "keys/ci.pub (sha256:", "ann (sha256:", f"{stranger.fingerprint[:19]} (unknown here)"]
+    for row, word in zip(rows, [*words, "WRONG: not made by a key of production"], strict=True):
+        assert word in row, text
 
 
 def test_S2_a_release_that_is_not_there_is_refused_with_the_place(line: Line) -> None:
