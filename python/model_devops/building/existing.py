@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from model_devops.building.inputs import Given
 from model_devops.errors import RefusedError, UnreachableError
 from model_devops.project import Project
-from model_devops.release.evidence import Tested
+from model_devops.release.evidence import Evidence, Tested
 from model_devops.release.record import Reason, Record
 from model_devops.release.standing import counting, on_release_branch
 from model_devops.release.store import PackedFiles, Store, Stored
@@ -20,20 +20,38 @@ from model_devops.versioning.tags import known_tags
 
 if TYPE_CHECKING:
     from model_devops.building.made import Product
+    from model_devops.policy.trust import Trust
 
 
-def passed_in(store: Store) -> Passed:
+def base_tests(store: Store, trust: Trust) -> Passed:
+    """Tells which tests make a base (B4): where keys are asked for, those that such a key signed.
+
+    As long as there is none of them, all do: else the base would rise to the highest release of all, tested or not,
+    on the day on which a team begins to sign.
+    """
+    signed = passed_in(store, trust)
+    finals = (stored for stored in reversed(store.releases()) if not stored.record.is_prerelease)
+    return signed if not trust.lists or any(signed(stored.digest) for stored in finals) else passed_in(store)
+
+
+def passed_in(store: Store, trust: Trust | None = None) -> Passed:
     """Tells for a release digest whether it is known to have passed its tests (B4); None where no test counts.
 
     Only tests of a clean tree on the release branch count, whatever was built or tested since; of several
-    newest, all must have passed (S3).
+    newest, all must have passed (S3). With `trust`, what passed must be signed so, and what withdraws a test (S5).
     """
     results: dict[str, bool | None] = {}
+
+    def holds(item: Evidence) -> bool:
+        return trust is None or trust.holds(item)
+
+    def counts(item: Evidence) -> bool:
+        return on_release_branch(item) and (not cast(Tested, item.body).passed or holds(item))
 
     def passed(digest: str) -> bool | None:
         if digest not in results:
             about = [item for item in store.evidence(digest) if item.kind in ("tested", "withdrawn")]
-            tests = counting(about, among=on_release_branch)
+            tests = counting(about, holds, counts)
             results[digest] = all(cast(Tested, item.body).passed for item in tests) if tests else None
         return results[digest]
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from model_devops import faults
 from model_devops.adapters.clock import timestamp
 from model_devops.building import existing, made, packaging, params, unclaimed, workspace
-from model_devops.building.branch import policy_branch
+from model_devops.building.branch import BuildPolicy
 from model_devops.building.inputs import Given, read_inputs
 from model_devops.building.train import keep_folder, same_training, train
 from model_devops.config.views import artifact_patterns, train_commands
@@ -22,7 +22,7 @@ from model_devops.release.record import Origin, Reason, Record
 from model_devops.release.store import PackedFiles, Stored
 from model_devops.versioning.bump import decide
 from model_devops.versioning.claim import Lost, claim
-from model_devops.versioning.known import Known, known
+from model_devops.versioning.known import Known, Passed, known
 from model_devops.versioning.prerelease import existing as existing_prerelease
 from model_devops.versioning.prerelease import suffix
 from model_devops.versioning.standing import Standing, standing
@@ -69,6 +69,7 @@ class Building:
         self.told = False
         """Whether this build has said of what is released here that the remote lacked its tags (V5)."""
         self._images: packaging.Images | None = None
+        self.policy = BuildPolicy(project)
 
     def run(self) -> Outcome:
         """Build. Raises FailedError (checks, training), RefusedError (B6, B7, S6, V3), UnreachableError."""
@@ -94,12 +95,11 @@ class Building:
 
     def standing(self) -> Standing:
         """Whether this build may claim a version, as the remote has it now (B6)."""
-        return standing(
-            self.project.git,
-            self.project.build,
-            policy_branch(self.project),
-            prerelease=self.options.prerelease,
-        )
+        return standing(self.project.git, self.project.build, self.policy, prerelease=self.options.prerelease)
+
+    def passed(self) -> Passed:
+        """Which releases passed their tests, as the evidence is now, by the policy of the protected branch (B4)."""
+        return existing.base_tests(self.project.store, self.policy.trusted())
 
     def known(self) -> Known:
         """All finals, as of now; refuses a name that belongs to another model.yaml (V6)."""
@@ -121,7 +121,7 @@ class Building:
         if not standing_now.claims:
             return self._prerelease(given, standing_now)
         known_now = self.known()
-        passed = existing.passed_in(self.project.store)
+        passed = self.passed()
         late = existing.late_release(self.project, known_now, standing_now.commit)
         if late:
             return late, False
@@ -183,11 +183,11 @@ class Building:
         if not standing_now.claims:
             raise RefusedError(f"no version can be claimed any more: {standing_now.why}", kind="superseded")
         late = existing.late_release(self.project, known_now, standing_now.commit)
-        passed = existing.passed_in(self.project.store)
+        passed = self.passed()
         return late or existing.equal_identity(self.project, known_now, packed, product, passed, self.images.stands)
 
     def _record(self, given: Given, product: made.Product, known_now: Known, standing_now: Standing) -> Record:
-        passed = existing.passed_in(self.project.store)
+        passed = self.passed()
         base = known_now.base(passed)
         decision = decide(
             base.record if base else None,
@@ -239,7 +239,7 @@ class Building:
             self.images.require(before)
             return before, False
         known_now = existing.known_offline(self.project, self.notes)
-        base = known_now.base(existing.passed_in(self.project.store))
+        base = known_now.base(self.passed())
         decision = decide(base.record if base else None, product.identity, known_now.highest)
         version = f"{decision.version}-{name}"
         record = self._bind(given, product, version, decision.reasons, standing_now)

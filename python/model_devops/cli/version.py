@@ -53,16 +53,18 @@ def next_(file: Path, store: str | None) -> Result:
     """Show what a build would come to."""
     import msgspec
 
-    from model_devops.building.branch import policy_branch
-    from model_devops.building.existing import passed_in
+    from model_devops.building.branch import BuildPolicy
+    from model_devops.building.existing import base_tests
     from model_devops.building.inputs import read_inputs
     from model_devops.versioning.outlook import outlook
     from model_devops.versioning.standing import standing
 
     project, known = _open(file, store)
-    standing_now = standing(project.git, project.build, policy_branch(project))
+    policy = BuildPolicy(project)
+    standing_now = standing(project.git, project.build, policy)
+    passed = base_tests(project.store, policy.trusted())
     inputs = read_inputs(project).inputs
-    found = outlook(project.git, known, standing_now, inputs, passed_in(project.store))
+    found = outlook(project.git, known, standing_now, inputs, passed)
     verb = "next:" if found.new else "nothing new:"
     output.say(f"{output.style(verb, 'green')} {project.model.name} {found.version}  ({found.why})")
     _say_reasons(found.reasons)

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from model_devops.adapters.clock import timestamp
 from model_devops.adapters.files import reports_folder
-from model_devops.building.branch import policy_branch
+from model_devops.building.branch import BuildPolicy
 from model_devops.building.summary import release_fields
 from model_devops.config.durations import seconds
 from model_devops.config.types import Test
@@ -128,9 +128,7 @@ class _Run:
     def _on_release_branch(self) -> tuple[bool, str]:
         """Whether this evidence will count for a final release (T2), and why; pre-releases need no remote (B8)."""
         project = self.project
-        found = standing(
-            project.git, project.build, policy_branch(project), prerelease=self.release.record.is_prerelease
-        )
+        found = standing(project.git, project.build, BuildPolicy(project), prerelease=self.release.record.is_prerelease)
         return found.on_release_branch, found.why
 
     def _subject(self, log: TextIO) -> Subject:
