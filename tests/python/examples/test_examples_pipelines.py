@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from containers import PLATFORM, push_base
 from model_devops import __version__
+from registries import distribution
+from token_server import HTPASSWD, SECRET, USER
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "pipelines"
@@ -37,6 +40,8 @@ class Runner:
         self.folder = folder
         self.remote = folder / "remote.git"
         self.jobs = 0
+        self.login: dict[str, str] = {}
+        """For what is done after the jobs, where the store asks for it."""
         (folder / "bin").mkdir()
         program = folder / "bin" / "model-devops"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m model_devops "$@"\n')
@@ -62,7 +67,7 @@ class Runner:
             return str(json.load(answer)["version"])
 
     def stop(self) -> None:
-        self.job(["model-devops stop production; model-devops stop test"], {})
+        self.job(["model-devops stop production; model-devops stop test"], self.login)
 
 
 @pytest.fixture
@@ -80,7 +85,39 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
     made.stop()
 
 
-def test_gitlab(runner: Runner) -> None:
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a registry that asks everybody for a password."""
+    folder = tmp_path_factory.mktemp("registry")
+    (folder / "htpasswd").write_text(HTPASSWD)
+    auth = f"auth: {{htpasswd: {{realm: tests, path: '{folder}/htpasswd'}}}}"
+    with distribution(folder / "registry", auth=auth) as host:
+        yield host
+
+
+def to_images(runner: Runner, host: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project's releases lie in the registry, and are container images there."""
+    runner.login = {"MODEL_DEVOPS_REGISTRY_USER": USER, "MODEL_DEVOPS_REGISTRY_PASSWORD": SECRET}
+    with monkeypatch.context() as logged_in:
+        for name, value in runner.login.items():
+            logged_in.setenv(name, value)
+        push_base(host, f"{path}/python", "3")
+    work = runner.folder / "work"
+    with (work / "model.yaml").open("a") as stream:
+        stream.write(f"store: oci://{host}/{path}\npackage: {{base: '{host}/{path}/python:3', platform: {PLATFORM}}}\n")
+    for words in (["commit", "--quiet", "--all", "-m", "Images"], ["push", "--quiet", "origin", "HEAD:main"]):
+        subprocess.run(["git", *words], cwd=work, check=True)
+
+
+def image_in(runner: Runner, variables: dict[str, str]) -> str:
+    """The repository of the first release's image, with the login of these variables."""
+    runner.job(["model-devops --result shown.json release show 1.0.0"], variables)
+    document = json.loads((runner.folder / f"job {runner.jobs}" / "shown.json").read_text())
+    return str(document["release"]["image"]["repository"])
+
+
+def gitlab(runner: Runner, variables: dict[str, str]) -> None:
+    """All jobs, in their order."""
     document = yaml.safe_load((EXAMPLES / "gitlab-ci.yml").read_text())
     jobs = [(name, job) for name, job in document.items() if isinstance(job, dict) and "stage" in job]
     assert [job["stage"] for _, job in jobs] == document["stages"]
@@ -88,16 +125,53 @@ def test_gitlab(runner: Runner) -> None:
         manual = name == "user-test"
         assert any(rule.get("when") == "manual" for rule in job.get("rules", [])) == manual
         who = {"CI_JOB_MANUAL": "true", "GITLAB_USER_LOGIN": "grace"} if manual else {"GITLAB_USER_LOGIN": "ada"}
-        runner.job(job["script"], GITLAB | who)
+        runner.job(job["script"], GITLAB | variables | who)
     assert runner.serves(runner.production) == runner.serves(runner.test) == "1.0.0"
 
 
-def test_github(runner: Runner) -> None:
+def gitlab_variables(**predefined: str) -> dict[str, str]:
+    """The example's own variables as GitLab expands them; what isn't defined is empty."""
+    written = yaml.safe_load((EXAMPLES / "gitlab-ci.yml").read_text())["variables"]
+    return {name: predefined.get(value.removeprefix("$"), "") for name, value in written.items()}
+
+
+def test_gitlab(runner: Runner) -> None:
+    gitlab(runner, gitlab_variables())
+
+
+def test_gitlab_with_images_in_a_registry(runner: Runner, registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    to_images(runner, registry, "gitlab", monkeypatch)
+    variables = gitlab_variables(CI_REGISTRY=registry, CI_REGISTRY_USER=USER, CI_REGISTRY_PASSWORD=SECRET)
+    gitlab(runner, variables)
+    assert image_in(runner, variables) == f"{registry}/gitlab/tiny/image"
+
+
+def github(runner: Runner, variables: dict[str, str]) -> None:
+    """All jobs, in their order."""
     document = yaml.safe_load((EXAMPLES / "github-actions.yml").read_text())
     for name, job in document["jobs"].items():
         commands = [step["run"] for step in job["steps"] if "run" in step and "pip install" not in step["run"]]
-        runner.job(commands, GITHUB | {"GITHUB_JOB": name})
+        runner.job(commands, GITHUB | variables | {"GITHUB_JOB": name})
     assert runner.serves(runner.production) == runner.serves(runner.test) == "1.0.0"
+
+
+def github_variables(host: str) -> dict[str, str]:
+    """The workflow's own variables as GitHub expands them, with this registry in place of GitHub's."""
+    known = {"ghcr.io": host, "${{ github.actor }}": USER, "${{ github.token }}": SECRET}
+    document = yaml.safe_load((EXAMPLES / "github-actions.yml").read_text())
+    assert document["permissions"]["packages"] == "write"
+    return {name: known[value] for name, value in document["env"].items()}
+
+
+def test_github(runner: Runner) -> None:
+    github(runner, github_variables("ghcr.io"))
+
+
+def test_github_with_images_in_a_registry(runner: Runner, registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    to_images(runner, registry, "github", monkeypatch)
+    variables = github_variables(registry)
+    github(runner, variables)
+    assert image_in(runner, variables) == f"{registry}/github/tiny/image"
 
 
 @pytest.mark.parametrize("name", ["gitlab-ci.yml", "github-actions.yml"])
