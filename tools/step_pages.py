@@ -21,6 +21,7 @@ CREDENTIALS = {
     "kubeconfig": "secret file: the cluster",
     "registryCredentials": "username with password: the registry",
     "signingKey": "secret file: the key that signs",
+    "signingKeyPassword": "secret text: its password, where it is encrypted",
     "webhook": "secret text: the address of a webhook",
     "webhookSecret": "secret text: the key that signs what is sent there",
     "smtpCredentials": "username with password: the mail server's login",

@@ -23,6 +23,7 @@ class Credentials implements Serializable {
             usernameVariable: 'MODEL_DEVOPS_REGISTRY_USER', passwordVariable: 'MODEL_DEVOPS_REGISTRY_PASSWORD',
         ],
         signingKey: [bind: 'file', variable: 'MODEL_DEVOPS_SIGNING_KEY'],
+        signingKeyPassword: [bind: 'string', variable: 'MODEL_DEVOPS_SIGNING_PASSWORD'],
         webhook: [bind: 'string', variable: 'MODEL_DEVOPS_WEBHOOK_URL'],
         webhookSecret: [bind: 'string', variable: 'MODEL_DEVOPS_WEBHOOK_SECRET'],
         smtpCredentials: [

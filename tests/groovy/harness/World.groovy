@@ -116,7 +116,8 @@ class World implements Closeable {
 
     /** Somebody runs the command line by hand, in the first agent's workspace, as its user. */
     String cli(String... words) {
-        File python = new File(CACHE, 'model-devops/cli').listFiles().collect { new File(it, 'bin/python') }.find { it.file }
+        List made = new File(CACHE, 'model-devops/cli').listFiles().findAll { new File(it, 'bin/python').file }
+        File python = new File(made.max { it.lastModified() }, 'bin/python')  // of this run: older ones read no newer records
         ProcessBuilder builder = new ProcessBuilder([python.path, '-I', '-m', 'model_devops'] + (words as List))
         builder.environment().clear()
         builder.environment().putAll(agents[0].env)

@@ -147,7 +147,7 @@ class PathsTest {
     @Test void every_credential() {
         cli.answer('deploy', 0)
         run("""node { modelDeploy(environment: 'test', gitCredentials: 'p', gitSshKey: 'k', kubeconfig: 'f', registryCredentials: 'p',
-            signingKey: 'f', webhook: 's', webhookSecret: 's', smtpCredentials: 'p') }""", []) {
+            signingKey: 'f', signingKeyPassword: 's', webhook: 's', webhookSecret: 's', smtpCredentials: 'p') }""", []) {
             it.credentials.putAll([p: [kind: 'usernamePassword', user: 'u', password: 'pass word'], k: [kind: 'sshUserPrivateKey', user: 'u', key: 'K'],
                                    f: [kind: 'file', text: 'F'], s: [kind: 'string', text: 'S']])
         }

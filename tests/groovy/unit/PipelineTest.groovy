@@ -9,7 +9,7 @@ class PipelineTest extends Jenkins {
     private static final List ALL = [[name: 'test', prereleases: true], [name: 'staging', prereleases: false], [name: 'production', prereleases: false]]
 
     private static final String ALLOWED = '  allowed: check, build, test, approve, deploy, notify, file, store, node, checkout, environments, ' +
-        'gitCredentials, gitSshKey, kubeconfig, registryCredentials, signingKey, webhook, webhookSecret, smtpCredentials'
+        'gitCredentials, gitSshKey, kubeconfig, registryCredentials, signingKey, signingKeyPassword, webhook, webhookSecret, smtpCredentials'
 
     @Before void noAgent() {
         env.build.remove('NODE_NAME')

@@ -103,6 +103,7 @@ class SeamTest extends Jenkins {
         kubeconfig: ['file', [variable: 'KUBECONFIG']],
         registryCredentials: ['usernamePassword', [usernameVariable: 'MODEL_DEVOPS_REGISTRY_USER', passwordVariable: 'MODEL_DEVOPS_REGISTRY_PASSWORD']],
         signingKey: ['file', [variable: 'MODEL_DEVOPS_SIGNING_KEY']],
+        signingKeyPassword: ['string', [variable: 'MODEL_DEVOPS_SIGNING_PASSWORD']],
         webhook: ['string', [variable: 'MODEL_DEVOPS_WEBHOOK_URL']],
         webhookSecret: ['string', [variable: 'MODEL_DEVOPS_WEBHOOK_SECRET']],
         smtpCredentials: ['usernamePassword', [usernameVariable: 'MODEL_DEVOPS_SMTP_USER', passwordVariable: 'MODEL_DEVOPS_SMTP_PASSWORD']],

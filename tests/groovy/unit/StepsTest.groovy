@@ -267,7 +267,7 @@ class StepsTest extends Jenkins {
 
     private static String allowed() {
         'environment, file, store, release, reason, submitter, message, time, unit, node, checkout, gitCredentials, gitSshKey, kubeconfig, ' +
-            'registryCredentials, signingKey, webhook, webhookSecret, smtpCredentials'
+            'registryCredentials, signingKey, signingKeyPassword, webhook, webhookSecret, smtpCredentials'
     }
 
     @Test void the_sources_come_from_the_closure_that_is_given() {
