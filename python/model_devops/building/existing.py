@@ -89,16 +89,14 @@ def equal_inputs(project: Project, known_now: Known, given: Given, passed: Passe
         if record is None or record.inputs != given.inputs:
             continue
         refuse_revoked(project.store, record.identity.digest)
-        if final.stored and project.store.has_bytes(final.stored) and has_image(final.stored):
+        if final.stored and in_reach(project.store, final.stored):
             return final.stored
     return None
 
 
-def has_image(stored: Stored) -> bool:
-    """Whether the release's image is in reach, where it has one."""
-    from model_devops.release.images import in_reach
-
-    return stored.record.image is None or in_reach(stored.record.image)
+def in_reach(store: Store, stored: Stored) -> bool:
+    """Whether a release's bytes and its image are there."""
+    return store.has_bytes(stored) and store.images.in_reach(stored.record.image)
 
 
 def equal_identity(
@@ -145,7 +143,7 @@ def same_prerelease(project: Project, given: Given, standing_now: Standing) -> S
     for stored in reversed(project.store.releases()):
         mine = stored.version.partition("-")[2].rpartition(".")[0] == made_by
         same = mine and stored.record.inputs == given.inputs
-        if same and project.store.has_bytes(stored) and has_image(stored):
+        if same and in_reach(project.store, stored):
             return stored
     return None
 

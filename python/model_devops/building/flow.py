@@ -83,7 +83,7 @@ class Building:
         if self.options.at_least and not new:
             self.notes.append(f"--at-least {self.options.at_least} raised nothing: this is {release.version} already")
         self._evidence(given, standing_now, release, new)
-        self.notes += packaging.tagged(release)
+        self.notes += packaging.tagged(self.project.store, release)
         reports = self._images.reports if self._images else []
         return Outcome(release, new, self.trained, standing_now.why, self.notes, reports)
 

@@ -47,7 +47,8 @@ def read_inputs(project: Project) -> Given:
     if trained:
         artifacts.pop("model", None)
     layout = layout_of(project, artifacts)
-    image = wanted(project.model, project.folder)
+    package = project.model.package
+    image = wanted(package, project.folder, project.store.repository.image_home) if package else None
     recipe = recipe_bytes(project.model, layout, image.dockerfile if image else None)
     given = Given(artifacts, {}, {}, layout, recipe, image)
     for name, artifact in artifacts.items():

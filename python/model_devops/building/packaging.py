@@ -9,7 +9,7 @@ from model_devops.building.inputs import Given
 from model_devops.errors import RefusedError
 from model_devops.project import Project
 from model_devops.release.record import Image, Record
-from model_devops.release.store import Stored
+from model_devops.release.store import Store, Stored
 
 if TYPE_CHECKING:
     from model_devops.building.made import Product
@@ -44,12 +44,12 @@ class Images:
         """Whether the image of a release of this identity is in reach: as it is, or made again to its digest (B4)."""
         if record.image is None:
             return True
-        reference = record.image.reference
+        reference, images = record.image.reference, self._project.store.images
         if reference not in self._stand:
-            from model_devops.release.images import in_reach
-
-            made = None if in_reach(record.image) else self.made()
-            self._stand[reference] = made is None or made.reference == reference
+            stands = images.in_reach(record.image)
+            if not stands and self.made() is not None:
+                stands = images.in_reach(record.image)
+            self._stand[reference] = stands
         return self._stand[reference]
 
     def require(self, release: Stored) -> None:
@@ -70,11 +70,7 @@ def prepare(given: Given) -> None:
         making.prepare(given.image)
 
 
-def tagged(release: Stored) -> list[str]:
+def tagged(store: Store, release: Stored) -> list[str]:
     """Give the image its version as a tag; returns what a person should know."""
-    if release.record.image is None:
-        return []
-    from model_devops.release.images import tag
-
-    warning = tag(release.record.image, release.version)
+    warning = store.images.tag(release.record.image, release.version) if release.record.image else None
     return [warning] if warning else []

@@ -6,12 +6,16 @@ from typing import Any
 
 import msgspec
 
-from model_devops.release.store import Stored
+from model_devops.release.store import Store, Stored
 
 
-def release_fields(release: Stored) -> dict[str, Any]:
-    """Name, version, digest, identity, artifacts, commit, reasons and image of a release."""
+def release_fields(release: Stored, store: Store) -> dict[str, Any]:
+    """Name, version, digest, identity, artifacts, commit, reasons and image of a release, as this store has them.
+
+    `image.repository` is where the image was built; `image.reference` is where it is to be had.
+    """
     record = release.record
+    image = record.image
     return {
         "name": record.name,
         "version": record.version,
@@ -21,5 +25,5 @@ def release_fields(release: Stored) -> dict[str, Any]:
         "commit": record.commit,
         "prerelease": record.is_prerelease,
         "reasons": msgspec.to_builtins(record.reasons),
-        "image": record.image and msgspec.to_builtins(record.image) | {"reference": record.image.reference},
+        "image": image and msgspec.to_builtins(image) | {"reference": store.images.located(image).reference},
     }

@@ -71,7 +71,7 @@ def _approve(
         output.warn(f"{environment} asks for no approval")
     text = f"{name} {release.version} approved for {environment} by {body.body.by} ({body.body.origin})"
     output.say(output.style(text, "green"))
-    return _result(text, release, body)
+    return _result(project, text, release, body)
 
 
 def _reject(project: Project, environment: str, release: Stored, person: Person, reason: str) -> Result:
@@ -84,7 +84,7 @@ def _reject(project: Project, environment: str, release: Stored, person: Person,
     output.say(output.style(text, "yellow"))
     for note in _leave(project, where):
         output.say(note)
-    return _result(text, release, body)
+    return _result(project, text, release, body)
 
 
 def _leave(project: Project, environment: str) -> list[str]:
@@ -128,12 +128,12 @@ def _policy(project: Project, environment: str, release: Stored) -> Policy:
     return policy
 
 
-def _result(text: str, release: Stored, body: Evidence) -> Result:
+def _result(project: Project, text: str, release: Stored, body: Evidence) -> Result:
     from model_devops.building.summary import release_fields
 
     return Result(
         text,
-        release=release_fields(release),
+        release=release_fields(release, project.store),
         evidence=body.digest,
         decision=body.kind,
         by=body.body.by,

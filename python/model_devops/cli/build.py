@@ -49,11 +49,11 @@ def command(
     if release.record.is_prerelease:
         output.say(f"  no version is claimed: {outcome.why}")
     if release.record.image:
-        output.say(f"  image {release.record.image.reference}")
+        output.say(f"  image {project.store.images.located(release.record.image).reference}")
     summary = f"{project.model.name} {release.version}" + ("" if outcome.new else " (unchanged)")
     return Result(
         summary,
-        release=release_fields(release),
+        release=release_fields(release, project.store),
         version=release.version,
         digest=release.digest,
         new=outcome.new,

@@ -41,6 +41,6 @@ def command(environment: str, file: Path, store: str | None, release: str | None
     output.say(output.style(summary, "green"))
     return Result(
         summary,
-        release=release_fields(chosen),
+        release=release_fields(chosen, rollout.store),
         **outcome_fields(rollout, outcome),
     )

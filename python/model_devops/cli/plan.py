@@ -48,7 +48,7 @@ def command(environment: str, file: Path, store: str | None, release: str | None
         "conditions": [condition.__dict__ for condition in found.conditions],
     }
     if found.refused is not None:
-        found.refused.details = {"release": release_fields(chosen), **fields}
+        found.refused.details = {"release": release_fields(chosen, project.store), **fields}
         raise found.refused
     summary = f"{environment} takes {project.model.name} {chosen.version}"
-    return Result(summary, release=release_fields(chosen), **fields)
+    return Result(summary, release=release_fields(chosen, project.store), **fields)

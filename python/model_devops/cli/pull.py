@@ -33,4 +33,4 @@ def command(file: Path, store: str | None, artifacts: tuple[str, ...], release: 
     project.store.materialise(chosen, target, artifacts or None)
     text = f"the files of {project.model.name} {chosen.version} are in {target}"
     output.say(text)
-    return Result(text, release=release_fields(chosen), path=str(target))
+    return Result(text, release=release_fields(chosen, project.store), path=str(target))

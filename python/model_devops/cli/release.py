@@ -42,9 +42,9 @@ def show(file: Path, store: str | None, release: str | None) -> Result:
     known = signers.named(project.model, project.folder)
     evidence = project.store.evidence(found.digest)
     stand = {item.digest for item in standing(evidence)}
-    fields = release_fields(found)
+    fields = release_fields(found, project.store)
     state = _state(project, found)
-    _say_head(found, state)
+    _say_head(project, found, state)
     signed = {item.digest: signers.signer(item, known) for item in evidence}
     _say_evidence(evidence, stand, signed)
     return Result(
@@ -76,8 +76,9 @@ def _state(project: Project, release: Stored) -> list[str]:
     return state
 
 
-def _say_head(release: Stored, state: list[str]) -> None:
+def _say_head(project: Project, release: Stored, state: list[str]) -> None:
     record = release.record
+    image = record.image and project.store.images.located(record.image)
     bad = "".join(f"  {output.style(word, 'red')}" for word in state)
     output.say(f"{output.style(f'{record.name} {record.version}', 'bold')}{bad}")
     origin = record.origin
@@ -87,8 +88,8 @@ def _say_head(release: Stored, state: list[str]) -> None:
         ("commit", " on ".join(filter(None, (record.commit, record.branch)))),
         ("model.yaml", record.path),
         ("built", " ".join(filter(None, (origin.time, f"by {origin.actor}" if origin.actor else "", origin.url)))),
-        ("image", record.image and record.image.reference),
-        *[("built on", f"{base.reference} ({base.digest})") for base in (record.image.bases if record.image else [])],
+        ("image", image and image.reference),
+        *[("built on", f"{base.reference} ({base.digest})") for base in (image.bases if image else [])],
         ("compared to", record.base),
         *[("why", f"{reason.level}: {reason.text}") for reason in record.reasons],
         *record.identity.artifacts.items(),
@@ -145,9 +146,10 @@ def list_(file: Path, store: str | None) -> Result:
         for row in rows
     ]
     output.table(shown, ("version", "built", "commit", "tests", "was verified in", "state", "digest"))
+    fields = project.store.repository.each(lambda row: release_fields(row.release, project.store), rows)
     releases = [
-        release_fields(row.release) | {"tests": row.tested, "verifiedIn": row.verified_in, "state": row.state}
-        for row in rows
+        found | {"tests": row.tested, "verifiedIn": row.verified_in, "state": row.state}
+        for row, found in zip(rows, fields, strict=True)
     ]
     return Result(
         f"{output.count(len(rows), 'release')} of {project.model.name}", releases=releases, store=project.store.location
@@ -221,7 +223,7 @@ def revoke(file: Path, store: str | None, reason: str, as_: str | None, release:
     output.say("  What runs goes on running: `model-devops status` shows where, `rollback` or `stop` end it.")
     return Result(
         f"{found.record.name} {found.version} revoked: {reason}",
-        release=release_fields(found),
+        release=release_fields(found, project.store),
         statement=item.digest,
         also=[other.version for other in others],
     )

@@ -40,4 +40,4 @@ def copied(project: Project, release: Stored, to: str) -> Result:
     new = copy_release(project.store, target, release)
     text = f"{project.model.name} {release.version} is in {target.location}"
     output.say(f"{text} ({len(new)} new entries)" if new else f"{text}, as it was")
-    return Result(text, release=release_fields(release), location=target.location, new=new)
+    return Result(text, release=release_fields(release, target), location=target.location, new=new)

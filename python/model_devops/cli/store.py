@@ -63,7 +63,7 @@ def accept(file: Path, store: str | None, reason: str, as_: str | None, release:
     output.say("  What other stores know of it, a revocation for example, is not known here.")
     return Result(
         f"{found.record.name} {found.version} accepted: {reason}",
-        release=release_fields(found),
+        release=release_fields(found, project.store),
         statement=item.digest,
     )
 

@@ -48,7 +48,7 @@ def command(
     output.say(output.style(text, "green"))
     return Result(
         text,
-        release=release_fields(chosen),
+        release=release_fields(chosen, project.store),
         reports=outcome.reports,
         passed=True,
         gates=outcome.evidence.gates,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from model_devops.adapters.registry.address import SCHEME
 from model_devops.adapters.registry.references import parse_reference
 from model_devops.config.places import Places, near
 from model_devops.config.quantities import cpus, memory
@@ -33,10 +32,6 @@ def problems(document: dict[str, Any], places: Places) -> Iterator[Problem]:
         return
     yield from _way(document, package, places)
     yield from _names(package, places)
-    store = document.get("store", "")
-    if "image" not in package and store is not None and not store.startswith(SCHEME):
-        hint = "write `image: HOST/PATH`, or keep the releases in a registry too: `store: oci://HOST/PATH`"
-        yield places.problem("nothing says where the image goes: the store is a folder", "package", hint=hint)
 
 
 def _way(document: dict[str, Any], package: dict[str, Any], places: Places) -> Iterator[Problem]:

@@ -10,11 +10,13 @@ import msgspec
 from model_devops.building.recipe import serve_block
 from model_devops.config.types import Approval, Environment
 from model_devops.deploy.open import open_target
+from model_devops.deploy.revision import VERIFIED
 from model_devops.deploy.stores import store_of
 from model_devops.deploy.target import Target
 from model_devops.deploy.wish import Ground, Intent
 from model_devops.errors import RefusedError
 from model_devops.project import Project, with_store
+from model_devops.release.lacking import refuse_lacking
 from model_devops.release.paired import PairedStore
 from model_devops.release.store import Store, Stored
 
@@ -90,8 +92,11 @@ class Deploy:
         refused = refusal(found, self.release, self.environment)
         if refused is not None:
             raise refused
-        if isinstance(ground.store, PairedStore):
-            ground.store.promote(self.release)
+        store = ground.store or self.project.store
+        if isinstance(store, PairedStore):
+            ran = {one.release for one in target.revisions() if one.status == VERIFIED}
+            store.promote(self.release, known=self.release.digest in ran)
+        refuse_lacking(store, self.release)
         return self.intent(ground, found)
 
     def intent(self, ground: Ground, found: list[Condition]) -> Intent:

@@ -12,6 +12,9 @@ from model_devops.deploy.revision import PENDING, Revision
 from model_devops.deploy.target import Target
 from model_devops.errors import ModelDevopsError, Problem, RefusedError
 from model_devops.policy.conditions import refusal
+from model_devops.release.lacking import refuse_lacking
+from model_devops.release.paired import PairedStore
+from model_devops.release.store import Store, Stored
 
 if TYPE_CHECKING:
     from model_devops.policy.conditions import Condition
@@ -45,12 +48,25 @@ def plan(wish: Deploy, target: Target) -> Plan:
         settings=intent.settings,
     )
     planned = target.plan(draft)
-    refused = refusal(found, wish.release, wish.environment) or _obstacle(planned.problems, wish.environment)
+    refused = (
+        refusal(found, wish.release, wish.environment)
+        or _lacking(ground.store or wish.project.store, wish.release)
+        or _obstacle(planned.problems, wish.environment)
+    )
     notes = [ground.note] if ground.note else []
     left = states.pending(revisions)
     if left is not None:
         notes.append(f"revision {left.number} is pending: the next run on {wish.environment} checks it first")
     return Plan(changes(current, draft) + planned.changes, planned.problems, found, notes, refused)
+
+
+def _lacking(store: Store, release: Stored) -> RefusedError | None:
+    """Why a deploy would find the release not whole, where it is now."""
+    try:
+        refuse_lacking(store.holder(release) if isinstance(store, PairedStore) else store, release)
+    except RefusedError as error:
+        return error
+    return None
 
 
 def _obstacle(problems: list[str], environment: str) -> ModelDevopsError | None:

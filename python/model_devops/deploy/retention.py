@@ -6,7 +6,7 @@ Whoever can't be asked might need any release: then nothing is removed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
@@ -16,12 +16,14 @@ from model_devops.deploy import states
 from model_devops.deploy.open import open_target
 from model_devops.deploy.revision import PENDING, VERIFIED, Revision
 from model_devops.deploy.rollback import candidates
+from model_devops.deploy.stores import as_kept
 from model_devops.deploy.target import Target
 from model_devops.errors import Problem, UnreachableError
 from model_devops.policy.source import environments
 from model_devops.project import Project
 from model_devops.release.evidence import Deployed, Tested
 from model_devops.release.oci import OciStore
+from model_devops.release.paired import PairedStore
 from model_devops.release.standing import standing
 from model_devops.release.store import Stored
 
@@ -49,17 +51,39 @@ class Judged:
     reasons: list[str] = field(default_factory=list)
 
 
-def judge(project: Project, rule: Rule) -> list[Judged]:
-    """Every release of the project's store, lowest first, with the reasons to keep it.
+@dataclass(frozen=True)
+class Judgement:
+    """What may go and what stays."""
+
+    found: list[Judged]
+    """Every release of the project's store, lowest first."""
+    others: list[OciStore]
+    """The stores that environments have of their own."""
+
+    @property
+    def going(self) -> list[Stored]:
+        """What nothing needs."""
+        return [one.release for one in self.found if not one.reasons]
+
+    @property
+    def kept(self) -> list[Stored]:
+        """What stays."""
+        return [one.release for one in self.found if one.reasons]
+
+
+def judge(project: Project, rule: Rule) -> Judgement:
+    """Every release of the project's store, with the reasons to keep it.
 
     Raises UnreachableError (kind `environment-unknown`) naming each environment that can't be asked.
     """
     store = project.store
     found = [Judged(stored) for stored in store.releases()]
+    targets = _targets(project, rule)
+    others = _own_stores(project, targets)
     reasons: dict[str, list[str]] = defaultdict(list)
     for digest, reason in [
-        *_of_environments(project, rule),
-        *_said(store, rule),
+        *_of_environments(project, targets, rule),
+        *(one for each in [store, *others] for one in _said(each, rule)),
         *_newest([one.release for one in found], rule.last),
         *_tagged(store),
     ]:
@@ -67,19 +91,26 @@ def judge(project: Project, rule: Rule) -> list[Judged]:
             reasons[digest].append(reason)
     for one in found:
         one.reasons += reasons[one.release.digest]
-    return found
+    return Judgement(found, others)
 
 
-def _of_environments(project: Project, rule: Rule) -> Iterable[tuple[str, str]]:
-    targets = _targets(project, rule)
+def _own_stores(project: Project, targets: Mapping[str, Target]) -> list[OciStore]:
+    """The stores that environments have of their own: what was said there counts as well (P1)."""
+    stores = [as_kept(project, target).store for target in targets.values()]
+    own = {one.own.location: one.own for one in stores if isinstance(one, PairedStore)}
+    return list(own.values())
+
+
+def _of_environments(project: Project, targets: Mapping[str, Target], rule: Rule) -> Iterable[tuple[str, str]]:
     for environment, target in targets.items():
         revisions = target.revisions()
         current = states.current(revisions)
         if current and current.release:
             yield current.release, f"runs in {environment}"
-        fit = next((one for one in candidates(project.store, target) if one.objection is None), None)
-        if fit and fit.release:
-            yield fit.release.digest, f"{environment} goes back to it"
+        for store in (project.store, as_kept(project, target).store):  # its own store may know and hold another
+            fit = next((one for one in candidates(store, target) if one.objection is None), None)
+            if fit and fit.release:
+                yield fit.release.digest, f"{environment} goes back to it"
         for revision in revisions:
             if revision.release and (revision.status == PENDING or _recent(revision, rule)):
                 yield revision.release, f"{revision.status} in {environment} at {revision.finished or revision.started}"

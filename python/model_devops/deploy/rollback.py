@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model_devops import notices
 from model_devops.deploy import decision, states
 from model_devops.deploy.deploying import remembered, settings
 from model_devops.deploy.revision import VERIFIED, Revision
 from model_devops.deploy.target import Target
 from model_devops.deploy.wish import Ground, Intent, Outcome
-from model_devops.errors import ModelDevopsError, Problem, RefusedError, UsageError
+from model_devops.errors import ModelDevopsError, Problem, RefusedError, UnreachableError, UsageError
 from model_devops.release.standing import anyone, build_words, is_rejected, is_revoked
 from model_devops.release.store import Store, Stored, order
 
@@ -53,9 +54,24 @@ def _objection(
         return f"it is higher than {current.version}, which runs: deploy it instead"
     if current and current.identity == item.identity:
         return f"it has the bytes of {current.version}, which runs"
-    if release is None or not store.has_bytes(release):
+    if release is None:
         return f"its bytes are not in {store.location}"
+    lacking = store.lacking(release) or _image_lacking(store, release)
+    if lacking:
+        return f"it is not whole: {lacking[0].message}"
     return unwanted(store, target, release) or _unsigned(store, target, release)
+
+
+def _image_lacking(store: Store, release: Stored) -> list[RefusedError]:
+    """What its image lacks. No way back waits for a registry that doesn't answer: what can't be known is said (D8)."""
+    image = release.record.image
+    if image is None:
+        return []
+    try:
+        return store.images.lacking_soon(image)
+    except UnreachableError as error:
+        notices.warn(f"whether the image of {release.version} is still whole isn't known here: {error.message}")
+        return []
 
 
 def _unsigned(store: Store, target: Target, release: Stored) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_devops.adapters.registry.address import Address, parse
+from model_devops.adapters.registry.address import Address
 from model_devops.adapters.registry.references import parse_reference
-from model_devops.config.types import Model, Package
+from model_devops.config.types import Package
 from model_devops.errors import UsageError
 from model_devops.images import dockerfile
 from model_devops.images.base import Base, resolve
@@ -32,11 +32,12 @@ class Wanted:
         return " ".join(dict.fromkeys(base.digest for base in self.bases)) or None
 
 
-def wanted(model: Model, folder: Path) -> Wanted | None:
-    """Read the Dockerfile and ask for the bases, once for each build. `folder` is model.yaml's."""
-    package = model.package
-    if package is None:
-        return None
+def wanted(package: Package, folder: Path, beside: Address | None) -> Wanted:
+    """Read the Dockerfile and ask for the bases, once for each build.
+
+    `folder` is model.yaml's; `beside`: where images go that `image` names no place for, None where releases lie in a
+    folder: then UsageError (kind `no-place`).
+    """
     text = dockerfile_text(package, folder)
     _look_for_context(package, folder)
     if package.base:
@@ -45,7 +46,7 @@ def wanted(model: Model, folder: Path) -> Wanted | None:
         named = [one.reference for one in dockerfile.bases(text or "", package.dockerfile or "")]
         references = list({str(reference): reference for reference in named}.values())
     return Wanted(
-        repository=repository(model, package),
+        repository=repository(package, beside),
         platform=package.platform,
         bases=[resolve(reference, package.platform) for reference in references],
         dockerfile=text,
@@ -80,8 +81,15 @@ def _look_for_context(package: Package, folder: Path) -> None:
         )
 
 
-def repository(model: Model, package: Package) -> Address:
+def repository(package: Package, beside: Address | None) -> Address:
     """Where the image goes: as `image` says, else beside the releases in their registry."""
     if package.image:
         return parse_reference(package.image).address
-    return parse(f"{model.store}/{model.name}/image")
+    if beside is None:
+        raise UsageError(
+            "nothing says where the image goes: releases lie in a folder",
+            kind="no-place",
+            hint="keep the releases in a registry too (`store: oci://HOST/PATH`, or --store), or write"
+            " `image: HOST/PATH` below `package:`",
+        )
+    return beside

@@ -191,10 +191,14 @@ class Blobs:
 
     def has(self, digest: str, size: int) -> bool:
         """Whether the blob is here with this size (its bytes are not read)."""
+        return self.size(digest) == size
+
+    def size(self, digest: str) -> int | None:
+        """The size of a blob; None where it isn't here."""
         try:
-            return self.path(digest).stat().st_size == size
+            return self.path(digest).stat().st_size
         except (OSError, ValueError):
-            return False
+            return None
 
     def read(self, digest: str) -> bytes:
         """The bytes of a document, their hash checked. Raises RefusedError (`bytes-gone`, `bytes-differ`)."""

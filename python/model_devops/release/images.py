@@ -1,82 +1,126 @@
-"""A release's container image as its registry has it now: whether all of it is there, and is what it was."""
+"""The container images of a store's releases: where they lie, and how they go with their release.
+
+A record names the repository where its image was built, for ever. A store in a registry that got the release by copy
+holds the image beside its releases, by the same digest; for one in a folder the image stays where it was built.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any
+import contextlib
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from model_devops import faults
-from model_devops.adapters.registry.address import SCHEME, parse
-from model_devops.adapters.registry.client import Client
-from model_devops.errors import RefusedError
-from model_devops.release.blobs import Meter, hash_stream
+from msgspec.structs import replace
+
+from model_devops.adapters.patience import within
+from model_devops.adapters.registry.address import SCHEME, Address, parse
+from model_devops.errors import RefusedError, UnreachableError
+from model_devops.release.blobs import gone
 from model_devops.release.record import Image
-from model_devops.release.registry.blobs import RegistryBlobs
+from model_devops.release.registry.image_repository import ImageRepository
+
+PATIENCE = 20.0
+"""Seconds."""
+T = TypeVar("T")
 
 
-def in_reach(image: Image) -> bool:
-    """Whether manifest and blobs are there with the right sizes. Raises UnreachableError where nobody answers."""
-    client = _client(image)
-    blobs = RegistryBlobs(client)
-    try:
-        return all(blobs.has(part["digest"], part["size"]) for part in _parts(client, image.digest))
-    except RefusedError as error:
-        if error.kind in ("bytes-gone", "bytes-differ"):
-            return False
-        raise
+class StoreImages:
+    """The images of one store's releases."""
 
+    def __init__(self, home: Address | None) -> None:
+        self.home = ImageRepository(home) if home else None
+        """Beside the store's releases; None for a store in a folder."""
+        self._others: dict[str, ImageRepository] = {}
+        self._silent: dict[str, UnreachableError] = {}
 
-def verify(image: Image, memo: dict[str, Any]) -> list[str]:
-    """Hash every byte of an image; one message for each blob that is missing or different."""
-    client, found = _client(image), list[str]()
-    blobs = RegistryBlobs(client)
-    try:
-        parts = list(_parts(client, image.digest))
-    except RefusedError as error:
-        return [f"image: {error.message}"]
-    for part in parts:
-        digest = part["digest"]
-        key = f"{image.repository}@{digest}"
+    def places(self, image: Image) -> list[ImageRepository]:
+        """Where an image may lie, the store's own repository first."""
+        name = image.repository
+        if self.home is not None and self.home.name == name:
+            return [self.home]
+        if name not in self._others:
+            self._others[name] = ImageRepository(parse(SCHEME + name))
+        return [*([self.home] if self.home else []), self._others[name]]
+
+    def find(self, image: Image) -> ImageRepository:
+        """The first place that has it.
+
+        Raises RefusedError (`bytes-gone`, `bytes-differ`), or UnreachableError where one that may have it doesn't
+        answer.
+        """
+        silent: UnreachableError | None = None
+        places = self.places(image)
+        for place in places:
+            try:
+                if place.has(image.digest):
+                    return place
+            except UnreachableError as error:
+                silent = silent or error
+        if silent is not None:
+            raise silent
+        where = " and ".join(place.blobs.location for place in places)
+        raise gone(f"the image's manifest {image.digest} is missing", where)
+
+    def located(self, image: Image) -> Image:
+        """The image as it is to be had with this store; as its record names it where that can't be known soon."""
+        if len(self.places(image)) > 1:
+            with contextlib.suppress(RefusedError, UnreachableError):
+                return replace(image, repository=self._soon(image, lambda: self.find(image)).name)
+        return image
+
+    def lacking(self, image: Image) -> list[RefusedError]:
+        """What of an image is gone or different (see `ImageRepository.lacking`). Raises UnreachableError."""
         try:
-            if key not in memo:
-                with blobs.open(digest) as stream:
-                    memo[key] = hash_stream(stream, Meter())
-            if memo[key] != digest:
-                found.append(f"image: blob {digest} has other bytes in {blobs.location}")
+            place = self.find(image)
         except RefusedError as error:
-            found.append(f"image: {error.message}")
-    return found
+            return [error]
+        return place.lacking(image.digest)
 
+    def lacking_soon(self, image: Image) -> list[RefusedError]:
+        """The same for who can't wait. Raises UnreachableError where no answer comes within `PATIENCE`."""
+        return self._soon(image, lambda: self.lacking(image))
 
-def tag(image: Image, version: str) -> str | None:
-    """Give the image its version as a tag, for people. Returns a warning where that names another image already."""
-    client = _client(image)
-    there = client.manifest(version)
-    if there is not None and there.digest == image.digest:
-        return None
-    if there is not None:
-        return f"{image.repository}:{version} names another image ({there.digest[:19]}): use {image.reference}"
-    found = client.manifest(image.digest)
-    if found is None:
-        return f"the image {image.reference} is gone"
-    faults.point("image.before-tag")
-    client.put_manifest(version, found.data, found.media_type)
-    return None
+    def _soon(self, image: Image, question: Callable[[], T]) -> T:
+        """Who was silent once is not asked again."""
+        if image.repository in self._silent:
+            raise self._silent[image.repository]
+        try:
+            return within(PATIENCE, question)
+        except UnreachableError as error:
+            self._silent[image.repository] = error
+            raise
 
+    def in_reach(self, image: Image | None) -> bool:
+        """Whether all of it is there; also where there is none. Raises UnreachableError where nobody answers."""
+        return image is None or not self.lacking(image)
 
-def _client(image: Image) -> Client:
-    return Client.open(parse(SCHEME + image.repository))
+    def verify(self, image: Image, memo: dict[str, Any]) -> list[str]:
+        """Hash every byte of an image; one message for each part that is missing or different."""
+        try:
+            place = self.find(image)
+        except RefusedError as error:
+            return [error.message]
+        return place.verify(image.digest, memo)
 
+    def holds(self, image: Image | None) -> bool:
+        """Whether nothing is to be copied: all of it is beside the releases, or this store keeps no images."""
+        return image is None or self.home is None or not self.home.lacking(image.digest)
 
-def _parts(client: Client, digest: str) -> Iterator[dict[str, Any]]:
-    """The descriptors of configuration and layers; of every platform where a Dockerfile made several."""
-    found = client.manifest(digest)
-    if found is None:
-        raise RefusedError(f"manifest {digest} is missing in {client.address}", kind="bytes-gone")
-    document = json.loads(found.data)
-    for inner in document.get("manifests") or []:
-        yield from _parts(client, inner["digest"])
-    if "config" in document:
-        yield document["config"]
-    yield from document.get("layers") or []
+    def take(self, other: StoreImages, image: Image, version: str) -> str | None:
+        """Have an image beside the releases, with its version as a tag. Returns what a person should know.
+
+        Raises RefusedError naming what is gone or different, UnreachableError.
+        """
+        if self.home is None:
+            return None
+        if not self.holds(image):
+            self.home.take(other.find(image), image.digest)
+        return self.home.tag(image.digest, version)
+
+    def tag(self, image: Image, version: str) -> str | None:
+        """Give an image its version as a tag, for people, where it is. Returns what a person should know."""
+        try:
+            place = self.find(image)
+        except RefusedError as error:
+            return error.message
+        return place.tag(image.digest, version)

@@ -39,6 +39,7 @@ class LayoutRepository:
     """An OCI image layout. Fulfils `Repository`; see there for what each method promises."""
 
     locks = True
+    image_home = None
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

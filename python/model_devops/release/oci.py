@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from model_devops.release import tarball_io
 from model_devops.release.batch import Batch
 from model_devops.release.blobs import Meter, gone
 from model_devops.release.evidence import Body, Evidence
+from model_devops.release.lacking import wrong, wrong_document
 from model_devops.release.materialise import materialise, refuse_unsafe
 from model_devops.release.packing import (
     MODEL,
@@ -42,6 +44,7 @@ from model_devops.release.store import PackedFiles, Stored, order
 
 if TYPE_CHECKING:
     from model_devops.adapters.keys import Signer
+    from model_devops.release.images import StoreImages
 
 
 class OciStore:
@@ -57,6 +60,13 @@ class OciStore:
     def location(self) -> str:
         """The repository's."""
         return self.repository.location
+
+    @cached_property
+    def images(self) -> StoreImages:
+        """The releases' container images."""
+        from model_devops.release.images import StoreImages
+
+        return StoreImages(self.repository.image_home)
 
     def put_files(
         self,
@@ -188,12 +198,18 @@ class OciStore:
 
     def has_bytes(self, release: Stored) -> bool:
         """See `Store.has_bytes`."""
+        return not self.lacking(release)
+
+    def lacking(self, release: Stored) -> list[RefusedError]:
+        """See `Store.lacking`."""
         try:
             layers, small = self._layers(release), self._documents(release)
-        except RefusedError:
-            return False
-        sizes = {layer.digest: layer.size for layer in layers} | {item["digest"]: item["size"] for item in small}
-        return all(self.repository.each(lambda item: self.blobs.has(*item), list(sizes.items())))
+        except RefusedError as error:
+            return [error]
+        sizes = {(layer.digest, layer.size): layer.name for layer in layers}
+        found = self.repository.each(lambda item: wrong(self.blobs, item[1], *item[0]), list(sizes.items()))
+        found += [wrong_document(self.blobs, "a document", item["digest"], item["size"]) for item in small]
+        return [one for one in found if one is not None]
 
     def confirms(self, release: Stored) -> bool:
         """As `has_bytes`, for who may write here: in a registry one question, however many blobs there are."""
@@ -201,7 +217,6 @@ class OciStore:
 
     def verify(self, release: Stored, *, memo: dict[str, Any] | None = None) -> list[str]:
         """See `Store.verify`."""
-        from model_devops.release.images import verify as verify_image
         from model_devops.release.verification import verify_release
 
         try:
@@ -211,7 +226,8 @@ class OciStore:
         memo = {} if memo is None else memo
         with task("verifying", sum(layer.size for layer in layers)) as advance:
             found = verify_release(self.blobs, release, layers, small, Meter(advance), memo)
-        return found + (verify_image(release.record.image, memo) if release.record.image else [])
+        image = release.record.image
+        return found + (self.images.verify(image, memo) if image else [])
 
     def problems(self) -> list[str]:
         """See `Store.problems`."""

@@ -156,6 +156,11 @@ class Layer:
     digest: str
     size: int
 
+    @property
+    def name(self) -> str:
+        """For messages: `model/weights.bin`, `dataset.tar`."""
+        return f"{self.artifact}/{self.path}" if self.path else f"{self.artifact}.tar"
+
 
 def parse_layers(layers: list[Descriptor]) -> list[Layer]:
     """The artifacts' layers of a manifest, without the record's. Raises ValueError for unsafe names."""

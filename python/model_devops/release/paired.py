@@ -8,7 +8,8 @@ deployment in the other is missed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from model_devops import notices
 from model_devops.errors import RefusedError, UnreachableError
@@ -16,7 +17,10 @@ from model_devops.release.evidence import Body, Evidence
 from model_devops.release.oci import OciStore
 from model_devops.release.referrers import in_order
 from model_devops.release.store import Stored, order
-from model_devops.release.transfer import copy_evidence, copy_release
+from model_devops.release.transfer import copy_evidence, copy_image, copy_release
+
+if TYPE_CHECKING:
+    from model_devops.release.images import StoreImages
 
 T = TypeVar("T")
 
@@ -34,22 +38,30 @@ class PairedStore(OciStore):
         self._strict = strict
         self._lost = False
 
-    def promote(self, release: Stored) -> None:
-        """Have the release with all that was said of it in the environment's store, every byte as it was.
+    def promote(self, release: Stored, *, known: bool) -> None:
+        """Have the release with its image and all that was said of it in the environment's store, as it was.
 
-        Raises RefusedError naming what is gone or different.
+        Every byte is hashed after it arrived, unless it is `known` that this was done. Raises RefusedError naming
+        what is gone or different.
         """
-        there = self.own.find(release.digest) is not None and self.own.has_bytes(release)
+        there = self.own.find(release.digest) is not None and not self.own.lacking(release)
+        there = there and self.own.images.holds(release.record.image)
         if there:
             copy_evidence(self.project, self.own, release)
-            return
-        copy_release(self.project, self.own, release)
-        problems = self.own.verify(release)
+            copy_image(self.project, self.own, release)  # its tag may be what a killed run left out
+        else:
+            copy_release(self.project, self.own, release)
+        problems = [] if there and known else self.own.verify(release)
         if problems:
             raise RefusedError(
                 f"{release.record.name} {release.version} did not arrive whole in {self.own.location}: {problems[0]}",
                 kind="bytes-differ",
             )
+
+    @cached_property
+    def images(self) -> StoreImages:
+        """Those of the environment's store."""
+        return self.own.images
 
     def find(self, reference: str) -> Stored | None:
         """Wherever it is."""
@@ -78,13 +90,13 @@ class PairedStore(OciStore):
 
     def files(self, release: Stored, artifact: str) -> dict[str, tuple[str, int]]:
         """See `Store.files`."""
-        return self._holder(release).files(release, artifact)
+        return self.holder(release).files(release, artifact)
 
     def read_file(self, release: Stored, artifact: str, path: str) -> bytes:
         """See `Store.read_file`."""
-        return self._holder(release).read_file(release, artifact, path)
+        return self.holder(release).read_file(release, artifact, path)
 
-    def _holder(self, release: Stored) -> OciStore:
+    def holder(self, release: Stored) -> OciStore:
         """Before the promotion a plan reads where the release is."""
         return self.own if self.own.find(release.digest) else self.project
 

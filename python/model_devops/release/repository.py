@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from model_devops.adapters.registry.address import Address
 from model_devops.release.blobs import Meter, Readable
 from model_devops.release.packing import Entry
 
@@ -30,6 +31,9 @@ class BlobStore(Protocol):
 
     def has(self, digest: str, size: int) -> bool:
         """Whether the blob is here with this size (its bytes are not read)."""
+
+    def size(self, digest: str) -> int | None:
+        """The size of a blob; None where it isn't here, -1 where nobody tells."""
 
     def read(self, digest: str) -> bytes:
         """The bytes of a document, their hash checked. Raises RefusedError (`bytes-gone`, `bytes-differ`)."""
@@ -88,6 +92,10 @@ class Repository(Protocol):
     @property
     def location(self) -> str:
         """Its address, for messages."""
+
+    @property
+    def image_home(self) -> Address | None:
+        """Where the container images of releases that were copied here lie; None: where they were built."""
 
     @property
     def locks(self) -> bool:

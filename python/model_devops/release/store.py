@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from semver import Version
 
     from model_devops.adapters.keys import Signer
+    from model_devops.errors import RefusedError
+    from model_devops.release.images import StoreImages
 
 
 class Stored:
@@ -39,6 +41,10 @@ class Store(Protocol):
     @property
     def location(self) -> str:
         """The store's address, for messages."""
+
+    @property
+    def images(self) -> StoreImages:
+        """The releases' container images."""
 
     def prepare(self) -> None:
         """Make the store ready to be written to, and try it: a build asks before it trains.
@@ -83,7 +89,10 @@ class Store(Protocol):
         """All releases, finals and pre-releases, lowest version first (pre-releases by SemVer)."""
 
     def has_bytes(self, release: Stored) -> bool:
-        """Whether every blob that the release names is here with the right size (no hashing)."""
+        """Whether every blob that the release names is here with the right size (no hashing), its image aside."""
+
+    def lacking(self, release: Stored) -> list[RefusedError]:
+        """What of these blobs is gone (`bytes-gone`) or has another size (`bytes-differ`), one error each."""
 
     def verify(self, release: Stored, *, memo: dict[str, Any] | None = None) -> list[str]:
         """Hash all bytes of the release and of its image, and compare its files with the record's identity.

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from model_devops import notices
 from model_devops.adapters.documents import parsed
 from model_devops.adapters.files import sweep
 from model_devops.errors import RefusedError, UsageError
@@ -67,9 +68,22 @@ def copy_release(source: OciStore, target: OciStore, release: Stored) -> list[st
     known = set(there.tags()) - ({release.version} if other is None else set())
     new = {tag: digest for tag, digest in tags_of(source, release).items() if tag not in known}
     incomplete = {} if other is None or target.confirms(release) else {release.version: release.digest}
+    copy_image(source, target, release)
     if incomplete | new:
         copy(source, target, incomplete | new)
     return list(new)
+
+
+def copy_image(source: OciStore, target: OciStore, release: Stored) -> None:
+    """Have a release's image in `target`'s own repository for images, where it has one: before the release is named.
+
+    Raises RefusedError naming what is gone or different.
+    """
+    if release.record.image is not None:
+        target.prepare()
+        warning = target.images.take(source.images, release.record.image, release.version)
+        if warning:
+            notices.warn(warning)
 
 
 def copy_evidence(source: OciStore, target: OciStore, release: Stored) -> None:
@@ -97,8 +111,20 @@ def join(into: OciStore, old: OciStore) -> list[str]:
         )
     known = set(there.tags())
     taken = {tag: digest for tag, digest in entries.items() if tag not in known}
+    for release in old.releases():
+        _join_image(into, old, release)
     copy(old, into, taken)
     return list(taken)
+
+
+def _join_image(into: OciStore, old: OciStore, release: Stored) -> None:
+    """An image that was damaged before is no reason to leave all the rest behind: no environment takes that release."""
+    try:
+        copy_image(old, into, release)
+    except RefusedError as error:
+        if error.kind not in ("bytes-gone", "bytes-differ"):
+            raise
+        notices.warn(f"{release.record.name} {release.version} is taken without its image: {error.message}")
 
 
 def _clash(into: OciStore, old: OciStore, digest: str, other: str | None) -> bool:

@@ -35,8 +35,7 @@ def verify_release(
     files: dict[str, dict[str, Entry]] = {}
 
     def check(layer: Layer) -> None:
-        name = f"{layer.artifact}/{layer.path}" if layer.path else f"{layer.artifact}.tar"
-        found.watch(name, lambda: files.setdefault(layer.artifact, {}).update(_hash(blobs, layer, meter, memo)))
+        found.watch(layer.name, lambda: files.setdefault(layer.artifact, {}).update(_hash(blobs, layer, meter, memo)))
 
     each(check, sorted(layers, key=lambda layer: -layer.size), meter)
     return sorted(found.messages) or _digests(release, files)

@@ -181,6 +181,7 @@ class _Run:
         assert image is not None
         model = self.release.record.identity.artifacts.get("model")
         log = reports_folder(self.project.folder) / "container.log"
+        image = self.project.store.images.located(image)
         seen = container.run(image, serve, model, identity_of(self.release), requests, log)
         self.container_log = log
         self._add(junit.Case("the container", seen.problem))
@@ -310,7 +311,7 @@ class _Run:
             problems=problems,
             hint=self.hint or _hint(missed, self.acceptance.metrics),
             details={
-                "release": release_fields(self.release),
+                "release": release_fields(self.release, self.project.store),
                 "reports": outcome.reports,
                 "gates": outcome.evidence.gates,
                 "metrics": outcome.evidence.metrics,

@@ -277,13 +277,6 @@ def test_an_image_that_can_be_made_is_no_problem() -> None:
     assert not problems(HEAD + "package: {base: python:3, image: registry.example.com/team/x}\n")
 
 
-@pytest.mark.parametrize("store", ["", "store: releases\n"])
-def test_an_image_beside_a_folder_needs_a_place(store: str) -> None:
-    problem = only(HEAD + store + "package: {base: python:3}\n")
-    assert "nothing says where the image goes" in problem.message
-    assert "image: HOST/PATH" in (problem.hint or "")
-
-
 def test_an_image_on_a_base_runs_the_serve_command() -> None:
     text = ON_A_BASE.replace("serve: {command: x, digest: /model}\n", "") + "{base: python:3}\n"
     assert "entry point" in only(text).message

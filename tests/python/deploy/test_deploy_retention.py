@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from registries import plain_registry, store_at  # noqa: F401  fixture
+from model_devops.release.layout import LayoutStore
+from registries import distribution, plain_registry, store_at  # noqa: F401  fixture
+from registry_proxy import proxied, resets
 from served import Served
 
 _numbers = itertools.count()
@@ -110,3 +112,60 @@ def test_bytes_that_nothing_names_go_and_young_ones_may_be_of_a_build_under_way(
     assert len({path.name for path in folder.iterdir()}) < len(before) + 20
     left = store_at(store)
     assert [left.verify(stored) for stored in left.releases()] == [[] for _ in left.releases()]
+
+
+@pytest.fixture
+def owned(served: Served, tmp_path: Path) -> tuple[Served, str]:
+    """1.0.0 to 1.0.3, the first three of which ran in production, which has a store of its own."""
+    own = str(tmp_path / "production's store")
+    path = served.folder / "model.yaml"
+    old = f"  production: {{target: local, port: {served.ports['production']}}}"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, f'{old[:-1]}, store: "{own}"}}'))
+    for number in range(4):
+        served.release(f"seed: {number}\n")
+        if number < 3:
+            ok(served.run("deploy", "production"))
+    return served, own
+
+
+def test_D8_an_environment_with_its_own_store_is_judged_by_that_store_too(owned: tuple[Served, str]) -> None:
+    served, _ = owned
+    project = store_at(str(next((served.home / "stores").iterdir())))
+    lost = project.find("1.0.1")
+    assert lost is not None
+    ((_, (weights, _)),) = project.files(lost, "model").items()
+    assert isinstance(project, LayoutStore)
+    project.blobs.path("sha256:" + weights).unlink()
+    said = ok(served.run(*PRUNE))
+    reasons = {one["version"]: one["reasons"] for one in said["kept"]}
+    assert reasons["1.0.1"] == ["production goes back to it"], "its own store has all of it"
+    assert reasons["1.0.0"] == ["production goes back to it"], "where that is lost"
+    assert ok(served.run("rollback", "production"))["revision"]["version"] == "1.0.1"
+
+
+def test_S6_a_verdict_that_only_the_store_of_an_environment_knows_keeps_a_release(owned: tuple[Served, str]) -> None:
+    served, own = owned
+    assert ok(served.run(*PRUNE))["going"] == ["1.0.0"]
+    ok(served.run("release", "revoke", "1.0.0", "--reason", "leaked data", "--store", own))
+    assert ok(served.run(*PRUNE))["going"] == []
+
+
+def test_the_store_of_an_environment_that_does_not_answer_stops_it(served: Served, tmp_path: Path) -> None:
+    with distribution(tmp_path / "registry") as registry, proxied(registry) as proxy:
+        own = f"oci://{proxy.address}/own{next(_numbers)}"
+        path = served.folder / "model.yaml"
+        old = f"  production: {{target: local, port: {served.ports['production']}}}"
+        path.write_text(path.read_text().replace(old, f"{old[:-1]}, store: {own}}}"))
+        for number in range(3):
+            served.release(f"seed: {number}\n")
+        ok(served.run("deploy", "production"))
+        assert ok(served.run(*PRUNE))["going"] == ["1.0.0", "1.0.1"]
+        proxy.on(".*", "/own", resets, times=1000)
+        refused = served.run(*PRUNE, "--delete")
+        assert refused["code"] == 8
+        assert proxy.address in refused["error"]["message"]
+        assert ok(served.run("release", "list"))["releases"][-1]["version"] == "1.0.0"
+        proxy.faults.clear()
+        ok(served.run("stop", "production", "--reason", "end"))

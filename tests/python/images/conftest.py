@@ -12,7 +12,7 @@ import pytest
 from containers import dockerd, push_base
 from mini_project import Mini
 from packaged import make_packaged
-from registries import distribution
+from registries import distribution, plain_registry, referrers_registry  # noqa: F401  fixtures
 
 _numbers = itertools.count()
 

@@ -120,7 +120,7 @@ def test_release_verify_hashes_every_byte_of_the_image(based, tmp_path):
         damaged = based.run("release", "verify", "1.0.0")
         assert damaged["code"] == 4
         [problem] = damaged["error"]["problems"]
-        assert problem["message"].startswith(f"image: blob sha256:{layer} has other bytes")
+        assert problem["message"].startswith(f"the image's layer sha256:{layer} has other bytes")
         file.unlink()
         [problem] = based.run("release", "verify", "1.0.0")["error"]["problems"]
         assert problem["message"].startswith(f"image: blob sha256:{layer} is missing")

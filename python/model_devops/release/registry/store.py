@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from model_devops import faults
@@ -20,14 +19,13 @@ from model_devops.release.blobs import gone
 from model_devops.release.oci import OciStore, version_tags
 from model_devops.release.packing import MANIFEST, Descriptor, digest_of, is_digest
 from model_devops.release.registry import fallback
+from model_devops.release.registry.at_once import at_once
 from model_devops.release.registry.blobs import RegistryBlobs
 from model_devops.release.repository import Listing
 from model_devops.release.store import Stored
 
 SOON = (0.1, 0.3, 1, 2)
 """Seconds between attempts to read a tag that is listed and not there."""
-AT_ONCE = 8
-"""Requests at a time."""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -60,6 +58,11 @@ class RegistryRepository:
     def location(self) -> str:
         """`oci://HOST/PATH`."""
         return str(self.client.address)
+
+    @property
+    def image_home(self) -> Address:
+        """`image`, below the releases."""
+        return self.client.address.below("image")
 
     def prepare(self) -> None:
         """Whether we may write there is tried once."""
@@ -101,10 +104,7 @@ class RegistryRepository:
 
     def each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Several requests at a time."""
-        if len(items) < 2:
-            return [function(item) for item in items]
-        with ThreadPoolExecutor(min(AT_ONCE, len(items))) as pool:
-            return list(pool.map(function, items))
+        return at_once(function, items)
 
 
 class RegistryListing:
