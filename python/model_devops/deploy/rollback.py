@@ -63,13 +63,13 @@ def _objection(
 
 
 def _image_lacking(store: Store, release: Stored) -> list[RefusedError]:
-    """What its image lacks. No way back waits for a registry that doesn't answer: what can't be known is said (D8)."""
+    """What its image lacks. No way back waits for a registry that doesn't tell: what can't be known is said (D12)."""
     image = release.record.image
     if image is None:
         return []
     try:
         return store.images.lacking_soon(image)
-    except UnreachableError as error:
+    except (RefusedError, UnreachableError) as error:
         notices.warn(f"whether the image of {release.version} is still whole isn't known here: {error.message}")
         return []
 

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from model_devops.adapters.patience import within
 from model_devops.adapters.registry.address import SCHEME, Address, parse
-from model_devops.errors import RefusedError, UnreachableError
+from model_devops.errors import ModelDevopsError, RefusedError, UnreachableError
 from model_devops.release.blobs import gone
+from model_devops.release.lacking import DAMAGE, damage
 from model_devops.release.record import Image
 from model_devops.release.registry.image_repository import ImageRepository
 
@@ -45,19 +46,21 @@ class StoreImages:
     def find(self, image: Image) -> ImageRepository:
         """The first place that has it.
 
-        Raises RefusedError (`bytes-gone`, `bytes-differ`), or UnreachableError where one that may have it doesn't
-        answer.
+        Raises RefusedError (`bytes-gone`, `bytes-differ`), or what one that may have it says instead of an answer:
+        UnreachableError, RefusedError (kind `denied`, which is what some say of a repository that isn't there).
         """
-        silent: UnreachableError | None = None
+        unknown: ModelDevopsError | None = None
         places = self.places(image)
         for place in places:
             try:
                 if place.has(image.digest):
                     return place
-            except UnreachableError as error:
-                silent = silent or error
-        if silent is not None:
-            raise silent
+            except (UnreachableError, RefusedError) as error:
+                if error.kind in DAMAGE:
+                    raise
+                unknown = unknown or error
+        if unknown is not None:
+            raise unknown
         where = " and ".join(place.blobs.location for place in places)
         raise gone(f"the image's manifest {image.digest} is missing", where)
 
@@ -73,7 +76,7 @@ class StoreImages:
         try:
             place = self.find(image)
         except RefusedError as error:
-            return [error]
+            return [damage(error)]
         return place.lacking(image.digest)
 
     def lacking_soon(self, image: Image) -> list[RefusedError]:
@@ -91,7 +94,7 @@ class StoreImages:
             raise
 
     def in_reach(self, image: Image | None) -> bool:
-        """Whether all of it is there; also where there is none. Raises UnreachableError where nobody answers."""
+        """Whether all of it is there; also where there is none. Raises as `find` where that can't be known."""
         return image is None or not self.lacking(image)
 
     def verify(self, image: Image, memo: dict[str, Any]) -> list[str]:
@@ -99,12 +102,21 @@ class StoreImages:
         try:
             place = self.find(image)
         except RefusedError as error:
-            return [error.message]
+            return [damage(error).message]
         return place.verify(image.digest, memo)
 
     def holds(self, image: Image | None) -> bool:
         """Whether nothing is to be copied: all of it is beside the releases, or this store keeps no images."""
-        return image is None or self.home is None or not self.home.lacking(image.digest)
+        return image is None or self.home is None or (self.at_home(image) and not self.home.lacking(image.digest))
+
+    def at_home(self, image: Image) -> bool:
+        """Whether it is beside the releases. A repository that we may not read is one that isn't there (yet)."""
+        try:
+            return self.home is not None and self.home.has(image.digest)
+        except RefusedError as error:
+            if error.kind != "denied":
+                raise
+            return False
 
     def take(self, other: StoreImages, image: Image, version: str) -> str | None:
         """Have an image beside the releases, with its version as a tag. Returns what a person should know.
@@ -122,5 +134,5 @@ class StoreImages:
         try:
             place = self.find(image)
         except RefusedError as error:
-            return error.message
+            return damage(error).message
         return place.tag(image.digest, version)

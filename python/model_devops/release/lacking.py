@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from model_devops.release.store import Store, Stored
 
 
+DAMAGE = ("bytes-gone", "bytes-differ")
+"""Kinds of errors that say what the bytes are; all others say that this isn't known."""
+
+
+def damage(error: RefusedError) -> RefusedError:
+    """The error, where it says that something is gone or different; else it is raised."""
+    if error.kind not in DAMAGE:
+        raise error
+    return error
+
+
 def wrong(blobs: BlobStore, name: str, digest: str, size: int) -> RefusedError | None:
     """Why a blob can't be what a release names: it is missing, or has another size."""
     if blobs.has(digest, size):

@@ -34,9 +34,9 @@ def removal(store: OciStore, going: Sequence[Stored], kept: Sequence[Stored], ot
     staying = {image.digest for image in _images(kept)}
     staying |= {image.digest for other in others for image in _relying(other, home)}
     free = [image for image in _images(going) if image.digest not in staying]
-    ours = [digest for digest in dict.fromkeys(image.digest for image in free) if home is not None and home.has(digest)]
+    ours = dict.fromkeys(image.digest for image in free if store.images.at_home(image))
     left = [image.reference for image in free if not _lies_in(home, image)]
-    return Removal([*going], [*kept], ours, staying, left)
+    return Removal([*going], [*kept], [*ours], staying, left)
 
 
 def _images(releases: Iterable[Stored]) -> list[Image]:
@@ -61,7 +61,7 @@ def remove(store: OciStore, what: Removal) -> list[str]:
     some of it may stay, but there is never a release without it (S4). Where removing is forbidden, nothing goes:
     RefusedError (kind `not-removable`).
     """
-    notes = _keep(store.images.home, what.kept) if store.images.home else []
+    notes = _keep(store, what.kept)
     if not what.releases:
         return notes
     for digest in what.images:
@@ -73,8 +73,8 @@ def remove(store: OciStore, what: Removal) -> list[str]:
     return notes
 
 
-def _keep(home: ImageRepository, kept: Iterable[Stored]) -> list[str]:
+def _keep(store: OciStore, kept: Iterable[Stored]) -> list[str]:
     """A registry may collect what has no tag."""
-    images = [(one.record.image.digest, one.version) for one in kept if one.record.image]
-    notes = [home.tag(digest, version) for digest, version in images if home.has(digest)]
+    images = [(one.record.image, one.version) for one in kept if one.record.image]
+    notes = [store.images.tag(image, version) for image, version in images if store.images.at_home(image)]
     return [note for note in notes if note]

@@ -16,6 +16,7 @@ from model_devops.errors import RefusedError, UsageError
 from model_devops.progress import task
 from model_devops.release import statements
 from model_devops.release.blobs import Meter, each
+from model_devops.release.lacking import damage
 from model_devops.release.layout import LayoutStore
 from model_devops.release.materialise import TEMPORARY
 from model_devops.release.oci import OciStore
@@ -122,9 +123,8 @@ def _join_image(into: OciStore, old: OciStore, release: Stored) -> None:
     try:
         copy_image(old, into, release)
     except RefusedError as error:
-        if error.kind not in ("bytes-gone", "bytes-differ"):
-            raise
-        notices.warn(f"{release.record.name} {release.version} is taken without its image: {error.message}")
+        lost = damage(error).message
+        notices.warn(f"{release.record.name} {release.version} is taken without its image: {lost}")
 
 
 def _clash(into: OciStore, old: OciStore, digest: str, other: str | None) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from imaged import blob_file, make_imaged, manifest_of, own_store
 from registries import distribution, referrers_registry, store_at  # noqa: F401  fixture
-from registry_proxy import Proxy, is_silent, proxied, resets
+from registry_proxy import Act, Proxy, is_silent, proxied, resets, says
 from served import Served
 
 _numbers = itertools.count()
@@ -223,7 +223,7 @@ def twice(imaged: Served, environment: str) -> list[dict]:
     return images
 
 
-def test_D8_the_way_back_refuses_what_is_known_to_be_gone(imaged: Served, registry: Registry, store: str) -> None:
+def test_D12_the_way_back_refuses_what_is_known_to_be_gone(imaged: Served, registry: Registry, store: str) -> None:
     first, _ = twice(imaged, "test")
     blob_file(registry.folder, first["digest"]).unlink()
     shown = imaged.run("rollback", "test", "--dry-run")
@@ -258,16 +258,19 @@ def went_back(served: Served, address: str) -> None:
     assert "isn't known" in said
 
 
-def test_D8_the_way_back_needs_no_answer_of_the_registry_of_an_image(elsewhere: tuple[Served, Proxy]) -> None:
+@pytest.mark.parametrize(("answer", "code"), [(resets, 8), (says(403), 4)], ids=["none", "denied"])
+def test_D12_the_way_back_needs_no_answer_of_the_registry_of_an_image(
+    elsewhere: tuple[Served, Proxy], answer: Act, code: int
+) -> None:
     served, proxy = elsewhere
-    proxy.on(".*", "/team/mini", resets, times=1000)
+    proxy.on(".*", "/team/mini", answer, times=1000)
     went_back(served, proxy.address)
     refused = served.run("deploy", "production")
-    assert refused["code"] == 8, "a deploy must know that all is there"
+    assert refused["code"] == code, "a deploy must know that all is there"
     assert proxy.address in refused["error"]["message"]
 
 
-def test_D8_the_way_back_does_not_wait_for_a_registry_that_is_silent(elsewhere: tuple[Served, Proxy]) -> None:
+def test_D12_the_way_back_does_not_wait_for_a_registry_that_is_silent(elsewhere: tuple[Served, Proxy]) -> None:
     served, proxy = elsewhere
     proxy.on(".*", "/team/mini", is_silent, times=1000)
     went_back(served, proxy.address)

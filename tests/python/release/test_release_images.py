@@ -13,7 +13,7 @@ from model_devops.errors import RefusedError
 from model_devops.release.images import StoreImages
 from model_devops.release.record import Image
 from registries import distribution
-from registry_proxy import proxied, without
+from registry_proxy import proxied, says, without
 
 _numbers = itertools.count()
 
@@ -157,6 +157,24 @@ def test_a_manifest_that_says_nothing_is_refused(tmp_path: Path, document: bytes
         assert len(images(None).verify(one, {})) == 1
         with pytest.raises(RefusedError, match="can't be read"):
             images(f"{host}/home").take(images(None), one, "1.0.0")
+
+
+def test_S8_a_repository_that_may_not_be_read_is_asked_no_further(tmp_path: Path) -> None:
+    """Some registries say so of one that isn't there."""
+    with distribution(tmp_path / "registry") as host, proxied(host) as proxy:
+        one = tiny(f"{host}/built")
+        proxy.on("GET", "/home/manifests/", says(403), times=99)
+        store = images(f"{proxy.address}/home")
+        assert store.find(one).name == f"{host}/built"
+        assert not store.at_home(one)
+        assert not store.holds(one)
+        client(f"{host}/built").delete_manifest(one.digest)
+        store = images(f"{proxy.address}/home")
+        for ask in (store.find, store.lacking, store.in_reach):
+            with pytest.raises(RefusedError) as refused:
+                ask(one)
+            assert refused.value.kind == "denied", "whether it is gone isn't known"
+        assert store.located(one) == one
 
 
 def test_D12_a_registry_that_tells_no_sizes_is_believed(tmp_path: Path) -> None:

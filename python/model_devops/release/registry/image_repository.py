@@ -15,7 +15,7 @@ from model_devops.adapters.registry.client import Client, Manifest
 from model_devops.errors import RefusedError
 from model_devops.progress import task
 from model_devops.release.blobs import Meter, differs, each, gone, hash_stream, whole
-from model_devops.release.lacking import wrong, wrong_document
+from model_devops.release.lacking import damage, wrong, wrong_document
 from model_devops.release.packing import refuse_descriptor
 from model_devops.release.registry.at_once import at_once
 from model_devops.release.registry.blobs import RegistryBlobs
@@ -97,7 +97,7 @@ class ImageRepository:
         try:
             parts = self.parts(self.manifests(digest))
         except RefusedError as error:
-            return [error]
+            return [damage(error)]
         return [one for one in at_once(self._wrong, parts) if one is not None]
 
     def _wrong(self, part: Part) -> RefusedError | None:
@@ -109,7 +109,7 @@ class ImageRepository:
         try:
             parts = self.parts(self.manifests(digest))
         except RefusedError as error:
-            return [error.message]
+            return [damage(error).message]
         found: list[str] = []
 
         def check(part: Part) -> None:
@@ -121,7 +121,7 @@ class ImageRepository:
                 if memo[key] != part.digest:
                     found.append(f"{part.name} {part.digest} has other bytes in {self.blobs.location}")
             except RefusedError as error:
-                found.append(f"{part.name}: {error.message}")
+                found.append(f"{part.name}: {damage(error).message}")
 
         with task("verifying the image", sum(part.size for part in parts)) as advance:
             meter = Meter(advance)
