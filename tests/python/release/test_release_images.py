@@ -13,7 +13,7 @@ from model_devops.errors import RefusedError
 from model_devops.release.images import StoreImages
 from model_devops.release.record import Image
 from registries import distribution
-from registry_proxy import proxied, says, without
+from registry_proxy import alters, flipped, proxied, says, without
 
 _numbers = itertools.count()
 
@@ -116,6 +116,35 @@ def test_S8_the_stores_own_place_comes_first_and_then_where_it_was_built(built: 
     assert images(home).lacking(one) == []
     (problem,) = images(None).lacking(one)
     assert problem.kind == "bytes-gone"
+
+
+def test_S8_a_copy_that_lost_a_part_is_completed_by_the_next(tmp_path: Path) -> None:
+    with distribution(tmp_path / "registry") as host:
+        one, home = tiny(f"{host}/built"), f"{host}/home"
+        images(home).take(images(None), one, "1.0.0")
+        found = client(home).manifest(one.digest)
+        assert found is not None
+        layer = json.loads(found.data)["layers"][0]["digest"]
+        there = client(home)
+        there.session.request("DELETE", f"/v2/home/blobs/{layer}", "repository:home:delete", expected=[202])
+        assert there.blob_size(layer) is None
+        assert not images(home).holds(one)
+        (problem,) = images(home).lacking(one)
+        assert (problem.kind, layer in problem.message) == ("bytes-gone", True)
+        images(home).take(images(None), one, "1.0.0")
+        assert images(home).lacking(one) == []
+
+
+def test_D12_a_copy_with_other_bytes_is_refused_although_the_original_is_right(tmp_path: Path) -> None:
+    with distribution(tmp_path / "registry") as host, proxied(host) as proxy:
+        one = tiny(f"{host}/built")
+        images(f"{host}/home").take(images(None), one, "1.0.0")
+        proxy.on("GET", "/home/manifests/", alters(flipped), times=9)
+        store = images(f"{proxy.address}/home")
+        (problem,) = store.lacking(one)
+        assert problem.kind == "bytes-differ"
+        (said,) = store.verify(one, {})
+        assert one.digest in said
 
 
 def test_S8_a_tag_that_names_another_image_stays_and_is_told(built: str, home: str) -> None:
