@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fault_proxy import Act, Proxy, is_silent, proxied, resets, says
 from imaged import blob_file, make_imaged, manifest_of, own_store
 from registries import distribution, referrers_registry, store_at  # noqa: F401  fixture
-from registry_proxy import Act, Proxy, is_silent, proxied, resets, says
 from served import Served
 
 _numbers = itertools.count()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fault_proxy import proxied, resets
 from model_devops.release.layout import LayoutStore
 from registries import distribution, plain_registry, store_at  # noqa: F401  fixture
-from registry_proxy import proxied, resets
 from served import Served
 
 _numbers = itertools.count()

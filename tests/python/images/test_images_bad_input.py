@@ -123,7 +123,7 @@ def test_release_verify_hashes_every_byte_of_the_image(based, tmp_path):
         assert problem["message"].startswith(f"the image's layer sha256:{layer} has other bytes")
         file.unlink()
         [problem] = based.run("release", "verify", "1.0.0")["error"]["problems"]
-        assert problem["message"].startswith(f"image: blob sha256:{layer} is missing")
+        assert problem["message"].startswith(f"the image's layer: blob sha256:{layer} is missing")
 
 
 def test_a_tag_that_names_another_image_is_left_and_said(based, registry, store):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fault_proxy import alters, flipped, proxied, says, without
 from imaged import digest, push_index, push_tiny
 from model_devops.adapters.registry.address import parse
 from model_devops.adapters.registry.client import INDEX, Client
@@ -13,7 +14,6 @@ from model_devops.errors import RefusedError
 from model_devops.release.images import StoreImages
 from model_devops.release.record import Image
 from registries import distribution
-from registry_proxy import alters, flipped, proxied, says, without
 
 _numbers = itertools.count()
 
