@@ -12,7 +12,7 @@ from model_devops.adapters.ci import Build, detect
 if TYPE_CHECKING:
     from model_devops.adapters.git import Git
     from model_devops.config.load import Loaded
-    from model_devops.config.types import Model
+    from model_devops.config.types import Environment, Model
     from model_devops.release.oci import OciStore
     from model_devops.versioning.tags import Tag
 
@@ -60,6 +60,13 @@ class Project:
         from model_devops.release.location import open_store
 
         return open_store(self.model, self.git, self.store_argument, folder=self.folder, fork=self.build.fork)
+
+    @cached_property
+    def policy_blocks(self) -> dict[str, Environment]:
+        """The environments where policy comes from, asked once. Raises as `policy.source.environments`."""
+        from model_devops.policy.source import environments
+
+        return environments(self)
 
     @cached_property
     def tags(self) -> list[Tag]:

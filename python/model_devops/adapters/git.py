@@ -188,6 +188,12 @@ class Git:
             return None
         return self.read("cat-file", "blob", meta.split()[2])
 
+    def files_below(self, commit: str, folder: str) -> dict[str, bytes]:
+        """The regular files right below a folder in a commit, by name."""
+        names = self._list("ls-tree", "-z", "--full-tree", "--name-only", commit, "--", f"{folder}/")
+        found = {name.rpartition("/")[2]: self.show(commit, name) for name in names}
+        return {name: data for name, data in found.items() if data is not None}
+
     def tracked(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that git tracks, in submodules too."""
         wanted = set(paths)

@@ -20,14 +20,16 @@ def command(environment: str, file: Path, store: str | None, reason: str) -> Res
     """Adopt."""
     from model_devops.deploy.actor import acting
     from model_devops.deploy.notes import adopt
-    from model_devops.deploy.open import open_known
+    from model_devops.deploy.open import open_wanted
+    from model_devops.deploy.revision import Place
     from model_devops.policy.source import describe, read_policy
     from model_devops.project import open_project
 
     project = open_project(file, store=store)
-    target = open_known(project, environment)
+    target = open_wanted(project, environment)
     policy = read_policy(project, environment, remembered=None, prerelease=False)
-    old, new = adopt(target, environment, policy.source, reason, acting(project.build))
+    first = Place(model=project.model.name, environment=environment, source=policy.source)
+    old, new = adopt(target, first, reason, acting(project.build))
     summary = f"{project.model.name} {environment} takes releases from {describe(new)}"
     output.say(output.style(summary, "green") + (f" (before: {describe(old)})" if old != new else ", as before"))
     return Result(summary, environment=environment, changed=old != new)

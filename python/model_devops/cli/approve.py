@@ -66,7 +66,7 @@ def _approve(
     policy = _policy(project, environment, release)
     name = project.model.name
     said = {"reason": reason, "comment": comment}
-    body = approve(project, policy, release, person, others=lambda other: open_target(name, other), **said)
+    body = approve(project, policy, release, person, others=lambda other: open_target(project, other), **said)
     if not policy.approvals:
         output.warn(f"{environment} asks for no approval")
     text = f"{name} {release.version} approved for {environment} by {body.body.by} ({body.body.origin})"
@@ -93,7 +93,7 @@ def _leave(project: Project, environment: str) -> list[str]:
     from model_devops.deploy.rollback import take_back_rejected
     from model_devops.deploy.rollout import open_rollout
 
-    target = open_target(project.model.name, environment)
+    target = open_target(project, environment)
     if target.place() is None:
         return []
     return take_back_rejected(open_rollout(project, environment, target, output.say)).notes
@@ -109,7 +109,7 @@ def _where(project: Project, environment: str, release: Stored) -> str:
     try:
         return where_seen(_policy(project, environment, release).approvals, environment)
     except UnreachableError as error:
-        place = open_target(project.model.name, environment).place()
+        place = open_target(project, environment).place()
         if place is None:
             raise
         output.warn(f"{error.message}; what {environment} read last decides where it was tried")
@@ -120,7 +120,7 @@ def _policy(project: Project, environment: str, release: Stored) -> Policy:
     from model_devops.deploy.open import open_target
     from model_devops.policy.source import check_source, read_policy
 
-    place = open_target(project.model.name, environment).place()
+    place = open_target(project, environment).place()
     policy = read_policy(project, environment, remembered=place, prerelease=release.record.is_prerelease)
     check_source(place, policy.source, policy.model.moved_from)
     if policy.note:

@@ -66,7 +66,7 @@ def _verified(project: Project) -> list[str]:
     from model_devops.deploy.rollback import returnable
     from model_devops.deploy.stores import as_kept
 
-    targets = {name: open_target(project.model.name, name) for name in project.model.environments}
+    targets = {name: open_target(project, name) for name in project.model.environments}
     return returnable({name: (as_kept(project, target).store, target) for name, target in targets.items()})
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="End with exit code 4 where anything is not as it was deployed.")
 def command(environment: str | None, file: Path, store: str | None, check: bool) -> Result:
     """Status."""
-    from model_devops.deploy.open import open_known
+    from model_devops.deploy.open import look_together, open_known
     from model_devops.deploy.status import status
     from model_devops.deploy.stores import as_kept
     from model_devops.project import open_project
@@ -32,7 +32,11 @@ def command(environment: str | None, file: Path, store: str | None, check: bool)
     project = open_project(file, store=store)
     names = [environment] if environment else list(project.model.environments)
     targets = {name: open_known(project, name) for name in names}
-    found = [status(as_kept(project, target).store, name, target) for name, target in targets.items()]
+    with_bytes = look_together(targets.values())
+    found = [
+        status(as_kept(project, target).store, name, target, measure=target in with_bytes)
+        for name, target in targets.items()
+    ]
     output.table([_row(item) for item in found], ["environment", "runs", "revision", "state", "detail"])
     for item in found:
         for remark in item.remarks:

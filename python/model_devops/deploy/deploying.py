@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import msgspec
 
 from model_devops.building.recipe import serve_block
 from model_devops.config.types import Approval, Environment
-from model_devops.deploy.open import open_target
+from model_devops.deploy.open import check_address, open_target
 from model_devops.deploy.revision import VERIFIED
 from model_devops.deploy.stores import store_of
 from model_devops.deploy.target import Target
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
     from model_devops.policy.trust import Trust
 
 
-def settings(store: Store, release: Stored, block: Environment) -> dict[str, Any]:
-    """What is applied beside the release's files: its own serve block (B1) and the environment's settings."""
+def settings(
+    store: Store, release: Stored, block: Environment, templates: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What is applied beside the release's files: its own serve block (B1) and the environment's settings.
+
+    `templates`: the team's own for Kubernetes, by file name.
+    """
     serve = serve_block(store, release)
     if serve is None:
         raise RefusedError(
@@ -34,6 +40,10 @@ def settings(store: Store, release: Stored, block: Environment) -> dict[str, Any
             kind="not-served",
             hint="write `serve:` into model.yaml and build again",
         )
+    if block.target == "kubernetes":
+        from model_devops.deploy.kubernetes.settings import cluster_settings
+
+        return cluster_settings(store, release, serve, block, templates or {})
     return {
         "target": block.target,
         "host": block.host or "127.0.0.1",
@@ -60,6 +70,7 @@ class Deploy:
         prerelease = self.release.record.is_prerelease
         policy = read_policy(self.project, self.environment, remembered=place, prerelease=prerelease)
         check_source(place, policy.source, policy.model.moved_from)
+        check_address(target, policy)
         return Ground(
             policy.source,
             msgspec.to_builtins(policy.environment),
@@ -75,13 +86,12 @@ class Deploy:
         """Every condition of the policy, with what speaks for and against it."""
         from model_devops.policy.conditions import conditions
 
-        name = self.project.model.name
         return conditions(
             with_store(self.project, ground.store or self.project.store),
             ground.policy_read,
             self.release,
             target=target,
-            others=lambda other: open_target(name, other),
+            others=lambda other: open_target(self.project, other),
         )
 
     def decide(self, target: Target, ground: Ground) -> Intent:
@@ -101,7 +111,10 @@ class Deploy:
 
     def intent(self, ground: Ground, found: list[Condition]) -> Intent:
         """What would be applied if every condition held."""
-        wanted = settings(ground.store or self.project.store, self.release, ground.block)
+        from model_devops.policy.templates import templates
+
+        own = templates(self.project, ground.policy_read)
+        wanted = settings(ground.store or self.project.store, self.release, ground.block, own)
         decided_on = list(dict.fromkeys(digest for one in found for digest in one.evidence))
         asked = {*ground.block.requires, "approval"}
         held = [one.name for one in found if one.name in asked]

@@ -13,14 +13,18 @@ from model_devops.errors import RefusedError
 from model_devops.release.lookup import plain
 
 
-def adopt(target: Target, environment: str, source: Source, reason: str, actor: Actor) -> tuple[Source, Source]:
-    """Let the environment take releases from another source. Returns the old and the new one."""
+def adopt(target: Target, first: Place, reason: str, actor: Actor) -> tuple[Source, Source]:
+    """Let the environment take releases from another source. Returns the old and the new one.
+
+    `first`: what an environment is to keep that was never deployed to. In a cluster the next deploy may then also take
+    over objects and fields that others made and set (D11).
+    """
     with target.lock(actor.holder):
-        place = _known(target, environment)
-        if place.source != source:
-            note = Note(action="adopt", reason=reason, by=actor.by, time=timestamp())
-            target.save_place(msgspec.structs.replace(place, source=source, notes=[*place.notes, note]))
-        return place.source, source
+        place = target.place() or first
+        if place.source != first.source or not target.stops_first:  # in a cluster it is a word about objects too
+            note = Note(action="adopt", reason=reason, by=actor.by, time=timestamp(), revision=_newest(target))
+            target.save_place(msgspec.structs.replace(place, source=first.source, notes=[*place.notes, note]))
+        return place.source, first.source
 
 
 def unblock(target: Target, environment: str, version: str | None, reason: str, actor: Actor) -> str:
@@ -63,3 +67,14 @@ def _known(target: Target, environment: str) -> Place:
 
 def _newest(target: Target) -> int:
     return states.next_number(target.revisions()) - 1
+
+
+def unlock(target: Target, environment: str, reason: str, actor: Actor) -> str | None:
+    """Take the lock from a run that holds it (D3). Returns the holder, None where nobody did."""
+    holder = target.unlock()
+    if holder is not None:
+        with target.lock(actor.holder):
+            place = _known(target, environment)
+            note = Note(action="unlock", reason=f"{reason} (from {holder})", by=actor.by, time=timestamp())
+            target.save_place(msgspec.structs.replace(place, notes=[*place.notes, note]))
+    return holder

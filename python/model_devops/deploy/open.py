@@ -2,30 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from model_devops import notices
 from model_devops.adapters.paths import data_folder
+from model_devops.config.types import Environment
 from model_devops.deploy.target import Target
-from model_devops.errors import UnreachableError, UsageError
+from model_devops.errors import RefusedError, UnreachableError, UsageError
 from model_devops.project import Project
 
+if TYPE_CHECKING:
+    from model_devops.policy.source import Policy
 
-def open_target(model: str, environment: str) -> Target:
-    """The environment of a model. Nothing is made or changed; it may never have had a revision.
 
-    For `local`, the only target so far, the two names say everything, so no block of model.yaml is needed.
+def open_target(project: Project, environment: str) -> Target:
+    """An environment of the project's model. Nothing is made or changed; it may never have had a revision.
+
+    A `local` one is known by the two names. Where one in a cluster is, is policy's to say (P1); where policy can't be
+    asked for, the checkout's word will do to look, and for a way back: a deploy compares the two (`check_address`).
     """
+    return _target(project, environment, _block(project, environment))
+
+
+def _block(project: Project, environment: str) -> Environment | None:
+    here = project.model.environments.get(environment)
+    if here is None or here.target == "local":
+        return here
+    try:
+        return project.policy_blocks.get(environment, here)
+    except UnreachableError as error:
+        notices.warn(f"{error.message}: {environment} is looked for where this checkout says")
+        return here
+
+
+def _target(project: Project, environment: str, block: Environment | None) -> Target:
+    if block is not None and block.target == "kubernetes":
+        from model_devops.deploy.kubernetes.opening import open_cluster
+
+        return open_cluster(project.model.name, environment, block)
     from model_devops.deploy.local.target import LocalTarget
 
-    return LocalTarget(model, environment, _folder() / model / environment)
+    return LocalTarget(project.model.name, environment, _folder() / project.model.name / environment)
+
+
+def check_address(target: Target, policy: Policy) -> None:
+    """Raise RefusedError where the target that was opened is not the one that policy names (P1)."""
+    said = address(policy.environment)
+    if target.address != said:
+        raise RefusedError(
+            f"{policy.name} is {' '.join(said)} by the policy, and {' '.join(target.address)} in this checkout",
+            kind="other-address",
+            hint="bring the branch up to date with the one that policy comes from",
+        )
+
+
+def address(block: Environment) -> tuple[str, ...]:
+    """What an environment is reached by; see `Target.address`."""
+    if block.target == "local":
+        return ("local",)
+    return ("kubernetes", block.context or "(current context)", block.namespace or "")
 
 
 def open_known(project: Project, environment: str) -> Target:
     """The same for a name that a person gave. UsageError where neither model.yaml nor this machine knows it."""
-    target = open_target(project.model.name, environment)
-    known = list(project.model.environments)
-    if environment not in known and target.place() is None:
-        raise _unknown(project, environment, known)
+    target = open_target(project, environment)
+    if environment not in project.model.environments and target.place() is None:
+        raise _unknown(project, environment, project.model.environments)
     return target
 
 
@@ -34,26 +78,40 @@ def open_wanted(project: Project, environment: str) -> Target:
 
     It is asked only where nobody else knows the name. UnreachableError where it doesn't answer.
     """
-    from model_devops.policy.source import environments
-
-    target = open_target(project.model.name, environment)
-    known = list(project.model.environments)
+    target, known = open_target(project, environment), project.model.environments
     if target.place() is not None or environment in known:
         return target
     try:
-        known += [name for name in environments(project) if name not in known]
+        there = project.policy_blocks
     except UnreachableError as error:
         unknown = _unknown(project, environment, known)
         raise UnreachableError(f"{unknown.message}; and {error.message}", hint=unknown.hint) from error
-    if environment not in known:
-        raise _unknown(project, environment, known)
-    return target
+    if environment not in there:
+        raise _unknown(project, environment, dict.fromkeys([*known, *there]))
+    return _target(project, environment, there[environment])
 
 
-def _unknown(project: Project, environment: str, known: list[str]) -> UsageError:
+def look_together(targets: Collection[Target]) -> list[Target]:
+    """Let several environments in a cluster share what is listed. Returns those of which the bytes are looked at too.
+
+    Hashing in every pod of many environments would take long: that is done for one that is asked for alone.
+    """
+    if len(targets) < 2:
+        return list(targets)
+    from model_devops.deploy.local.target import LocalTarget
+
+    local = [target for target in targets if isinstance(target, LocalTarget)]
+    if len(local) < len(targets):
+        from model_devops.deploy.kubernetes.opening import together
+
+        together([target for target in targets if target not in local])
+    return list(local)
+
+
+def _unknown(project: Project, environment: str, known: Iterable[str]) -> UsageError:
     from difflib import get_close_matches
 
-    near = get_close_matches(environment, known, 1)
+    near = get_close_matches(environment, list(known), 1)
     return UsageError(
         f"{project.model.name} has no environment {environment!r}; there are: {', '.join(known) or 'none'}",
         kind="unknown-environment",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from model_devops.deploy import states
 from model_devops.deploy.deploying import Deploy
 from model_devops.deploy.revision import PENDING, Revision
-from model_devops.deploy.target import Target
-from model_devops.errors import ModelDevopsError, Problem, RefusedError
+from model_devops.deploy.target import Target, obstacle
+from model_devops.errors import ModelDevopsError, RefusedError
 from model_devops.policy.conditions import refusal
 from model_devops.release.lacking import refuse_lacking
 from model_devops.release.paired import PairedStore
@@ -51,7 +51,7 @@ def plan(wish: Deploy, target: Target) -> Plan:
     refused = (
         refusal(found, wish.release, wish.environment)
         or _lacking(ground.store or wish.project.store, wish.release)
-        or _obstacle(planned.problems, wish.environment)
+        or obstacle(planned.problems, wish.environment)
     )
     notes = [ground.note] if ground.note else []
     left = states.pending(revisions)
@@ -69,11 +69,8 @@ def _lacking(store: Store, release: Stored) -> RefusedError | None:
     return None
 
 
-def _obstacle(problems: list[str], environment: str) -> ModelDevopsError | None:
-    if not problems:
-        return None
-    found = [Problem(text) for text in problems] if len(problems) > 1 else []
-    return RefusedError(f"{environment} can't take it: {problems[0]}", kind="address-taken", problems=found)
+UNTOLD = ("identity", "image", "templates")
+"""What follows from the release, and what a target tells better."""
 
 
 def changes(current: Revision | None, new: Revision) -> list[str]:
@@ -81,7 +78,7 @@ def changes(current: Revision | None, new: Revision) -> list[str]:
     before: dict[str, Any] = dict(current.settings) if current else {}
     runs = current.version if current and current.release else "nothing"
     found = [] if current and current.release == new.release else [f"release: {runs} → {new.version}"]
-    for name in sorted({*before, *new.settings} - {"serve"}):
+    for name in sorted({*before, *new.settings} - {"serve", *UNTOLD}):
         found += _difference(name, before.get(name), new.settings.get(name))
     old, serve = before.get("serve") or {}, new.settings.get("serve") or {}
     for name in sorted({*old, *serve}):

@@ -23,18 +23,46 @@ def prove(seen: Observation, revision: Revision, required: Sequence[str]) -> Pro
     A level whose digest differs always fails; one that isn't available is only missing, which fails where
     `required` names it.
     """
-    problems = _not_ours(seen, revision)
+    problems = [*_not_ours(seen, revision), *seen.problems]
     if seen.changed:
-        problems.append(f"files beside the model's were changed: {listed(seen.changed)}")
+        problems.append(f"{changed_words(revision)}: {listed(seen.changed)}")
     levels = []
-    for level, digest in (("measured", seen.measured), ("reported", seen.digest)):
-        if digest is not None and digest == revision.model:
+    for level, digest, released in _levels(seen, revision):
+        if digest is not None and digest == released:
             levels.append(level)
         elif digest is not None:
-            problems.append(f"proof {level}: the server's model is {digest[:60]}, released was {revision.model}")
+            problems.append(f"proof {level}: the server's {_THING[level]} is {digest[:60]}, released was {released}")
     if not problems:
-        problems = [f"proof {level} is demanded and not available" for level in required if level not in levels]
+        problems = [_not_available(level, seen) for level in required if level not in levels]
     return Proof(levels, problems)
+
+
+_THING = {"image": "image", "measured": "model", "reported": "model"}
+
+
+def _levels(seen: Observation, revision: Revision) -> list[tuple[str, str | None, str | None]]:
+    return [
+        ("image", seen.image, image_digest(revision)),
+        ("measured", seen.measured, revision.model),
+        ("reported", seen.digest, revision.model),
+    ]
+
+
+def image_digest(revision: Revision) -> str | None:
+    """The digest of a revision's image as its release names it; None where it runs none."""
+    reference: str = (revision.settings.get("image") or {}).get("reference") or ""
+    return reference.rpartition("@")[2] or None
+
+
+def changed_words(revision: Revision) -> str:
+    """What `Observation.changed` lists."""
+    on_a_cluster = revision.settings.get("target") == "kubernetes"
+    return "changed since it was applied" if on_a_cluster else "files beside the model's were changed"
+
+
+def _not_available(level: str, seen: Observation) -> str:
+    why = seen.missing.get(level)
+    return f"proof {level} is demanded and not available" + (f": {why}" if why else "")
 
 
 def listed(paths: Sequence[str]) -> str:

@@ -119,7 +119,7 @@ def _of_environments(project: Project, targets: Mapping[str, Target], rule: Rule
 def _targets(project: Project, rule: Rule) -> dict[str, Target]:
     said = {cast(Deployed, item.body).environment for item in project.store.evidence(kind="deployed")}
     known = {*project.model.environments, *environments(project)}
-    targets = {name: open_target(project.model.name, name) for name in sorted((said | known) - set(rule.gone))}
+    targets = {name: open_target(project, name) for name in sorted((said | known) - set(rule.gone))}
     lost = [name for name in targets if name in said and targets[name].place() is None]
     if lost:
         raise UnreachableError(

@@ -212,7 +212,9 @@ def back_to(
     current = states.current(target.revisions())
     replaces = current if current and current.release else None
     held = [f"deployed:{environment}"]
-    return Intent("rollback", release, settings(store, release, ground.block), reason, replaces=replaces, held=held)
+    templates = current.settings.get("templates") if current else None  # those read last (D8)
+    wanted = settings(store, release, ground.block, templates)
+    return Intent("rollback", release, wanted, reason, replaces=replaces, held=held)
 
 
 def take_back(rollout: Rollout, current: Revision, reason: str) -> Outcome:

@@ -27,9 +27,9 @@ from model_devops.deploy.reports import published
 from model_devops.deploy.restoring import title, undo, words
 from model_devops.deploy.revision import FAILED, INTERRUPTED, PENDING, VERIFIED, Place, Revision
 from model_devops.deploy.stores import as_kept
-from model_devops.deploy.target import Target
+from model_devops.deploy.target import Target, obstacle
 from model_devops.deploy.wish import Ground, Intent, Outcome, Wish
-from model_devops.errors import InterruptedBySignal, ModelDevopsError, RefusedError, RestoredError
+from model_devops.errors import BusyError, InterruptedBySignal, ModelDevopsError, RestoredError
 from model_devops.project import Project
 from model_devops.release.store import Store, Stored
 
@@ -108,9 +108,9 @@ class Rollout:
         revisions = self.target.revisions()
         before = states.current(revisions)
         revision = self._draft(states.next_number(revisions), intent)
-        problems = self.target.plan(revision).problems
-        if problems:
-            raise RefusedError(f"{self.environment} can't take it: {problems[0]}", kind="address-taken")
+        refused = obstacle(self.target.plan(revision).problems, self.environment)
+        if refused is not None:
+            raise refused
         self.prepare(revision, intent.release)
         if self.target.place() is None:
             self.target.save_place(self._first_place(intent, ground))
@@ -157,7 +157,7 @@ class Rollout:
         self.target.prepare(revision, release, self.store, runtime)
 
     def _attempt(self, revision: Revision, before: Revision | None, required: Sequence[str]) -> Outcome:
-        ran = self.target.observe(measure=False).ready
+        ran = self.target.stops_first and self.target.observe(measure=False).ready
         began = monotonic()
         try:
             faults.point("rollout.before-apply")
@@ -165,6 +165,8 @@ class Rollout:
             faults.point("rollout.after-apply")
             cause, proof = self.check(revision, required, wait=True)
             downtime = round(monotonic() - began, 3) if ran and revision.release else None
+        except BusyError:  # somebody else holds it now, and finds this revision pending (D6)
+            raise
         except BaseException as error:
             with deferred():
                 self._undo(revision, before, error, began if ran else None)

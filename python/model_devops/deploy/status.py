@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model_devops.deploy import states
-from model_devops.deploy.proof import listed
+from model_devops.deploy.proof import changed_words, image_digest, listed
 from model_devops.deploy.revision import Revision
 from model_devops.deploy.target import Observation, Target
 from model_devops.release.standing import is_rejected, is_revoked
@@ -44,11 +44,11 @@ class Status:
         return self.record is not None and self.record.release is None and not self.seen.running
 
 
-def status(store: Store, environment: str, target: Target) -> Status:
-    """Compare the environment's record with what runs there; the model's bytes are hashed anew."""
+def status(store: Store, environment: str, target: Target, *, measure: bool = True) -> Status:
+    """Compare the environment's record with what runs there; with `measure` the model's bytes are hashed anew."""
     revisions = target.revisions()
     record, left = states.current(revisions), states.pending(revisions)
-    seen = target.observe()
+    seen = target.observe(measure=measure)
     running = next((item for item in revisions if seen.running and item.number == seen.revision), None)
     remarks = _drift(record, running, seen)
     failed = states.broken(revisions)
@@ -81,7 +81,13 @@ def _what(revision: Revision) -> str:
 
 def _as_released(running: Revision, seen: Observation) -> bool:
     """Whether nothing that was seen differs from the revision's."""
-    return not seen.changed and all(digest in (None, running.model) for digest in (seen.measured, seen.digest))
+    models = all(digest in (None, running.model) for digest in (seen.measured, seen.digest))
+    return models and seen.image in (None, image_digest(running)) and not seen.problems and not _files(running, seen)
+
+
+def _files(running: Revision, seen: Observation) -> list[str]:
+    """Files that are not as released. Of a cluster's objects a changed one does not make another model."""
+    return [] if running.settings.get("target") == "kubernetes" else seen.changed
 
 
 def _drift(record: Revision | None, running: Revision | None, seen: Observation) -> list[str]:
@@ -102,11 +108,13 @@ def _drift(record: Revision | None, running: Revision | None, seen: Observation)
 
 
 def _differences(running: Revision, seen: Observation) -> list[str]:
-    found = []
+    found = list(seen.problems)
+    if seen.image and seen.image != image_digest(running):
+        found.append(f"another image runs: {seen.image[:71]}, deployed was {image_digest(running)}")
     if seen.measured and seen.measured != running.model:
         found.append(f"the model's files were changed: measured {seen.measured[:71]}, deployed was {running.model}")
     if seen.changed:
-        found.append(f"files beside the model's were changed: {listed(seen.changed)}")
+        found.append(f"{changed_words(running)}: {listed(seen.changed)}")
     if seen.digest and seen.digest != running.model:
         found.append(f"the server reports another model: {seen.digest[:71]}, deployed was {running.model}")
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model_devops.deploy.revision import Place, Revision
+from model_devops.errors import Problem, RefusedError
 from model_devops.release.store import Store, Stored
 
 
@@ -29,7 +30,13 @@ class Observation:
     measured: str | None = None
     """Digest (C1) of the model's files as the serving process sees them: the level `measured`."""
     changed: list[str] = field(default_factory=list)
-    """Files of the release beside the model's that are not as released where the server runs."""
+    """What is not as released or as applied where the server runs: files beside the model's, fields of objects."""
+    image: str | None = None
+    """Digest of the image that runs, as the release names it where all pods run that: the level `image`."""
+    problems: list[str] = field(default_factory=list)
+    """What else speaks against it, as it is told."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Levels of proof that can't be had here, each with the reason."""
     detail: str = ""
     """One line for people: pid and port, or why it doesn't run (exit code, last log line)."""
     foreign: str | None = None
@@ -45,11 +52,29 @@ class Planned:
     """What makes the rollout impossible: for example a port held by somebody else."""
 
 
+def obstacle(problems: list[str], environment: str) -> RefusedError | None:
+    """What a plan found in the way, as an error with all of it."""
+    if not problems:
+        return None
+    found = [Problem(text) for text in problems] if len(problems) > 1 else []
+    return RefusedError(f"{environment} can't take it: {problems[0]}", kind="address-taken", problems=found)
+
+
 class Target(Protocol):
     """One environment of one model."""
 
+    stops_first: bool
+    """Whether `apply` ends what runs before what comes is ready: then the time in between is downtime."""
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """What this environment is reached by: policy's to say (P1)."""
+
     def lock(self, holder: str) -> AbstractContextManager[None]:
         """Hold the environment. Raises BusyError naming holder, since when and until when (D3)."""
+
+    def unlock(self) -> str | None:
+        """Take the lock from whoever holds it; returns the holder, None where nobody does. Raises RefusedError."""
 
     def place(self) -> Place | None:
         """What the environment remembers; None before its first revision."""

@@ -101,6 +101,19 @@ def versions() -> tuple[str, ...]:
     return tuple(_document()["versions"])
 
 
+def nearest(version: str) -> str:
+    """The known version to check by: this one, else the newest for a newer cluster and the oldest for an older."""
+    known, found = versions(), re.match(r"v?(\d+)\.(\d+)", version)
+    name = found[0].removeprefix("v") if found else known[-1]
+    if name in known:
+        return name
+    return known[0] if _numbers(name) < _numbers(known[0]) else known[-1]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 @lru_cache(maxsize=1)
 def _document() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(gzip.decompress(Path(__file__).with_name("schemas.json.gz").read_bytes()))

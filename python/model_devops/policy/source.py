@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from model_devops.project import Project
 
 
+#: What of an environment's block is no policy.
+SETTINGS = ("env", "replicas", "autoscale", "resources", "ingress", "pull_secret", "templates", "min_ready", "drain")
+
+
 @dataclass(frozen=True)
 class Policy:
     """What one environment demands, and who said so."""
@@ -66,15 +70,15 @@ def read_policy(project: Project, environment: str, *, remembered: Place | None,
         return _policy(project, environment, block_kept, project.model, source, note=note)
 
 
-def environments(project: Project) -> list[str]:
-    """The names in model.yaml where policy comes from (P2); none where it isn't there. Raises as `read_policy`."""
+def environments(project: Project) -> dict[str, Environment]:
+    """The blocks of model.yaml where policy comes from (P2); none where it isn't there. Raises as `read_policy`."""
     remote = project.git.remote() if project.git else None
     if project.git is None or remote is None:
-        return list(project.model.environments)
+        return dict(project.model.environments)
     try:
-        return list(_protected(project, project.git, remote).model.environments)
+        return dict(_protected(project, project.git, remote).model.environments)
     except RefusedError:
-        return []
+        return {}
 
 
 def check_source(place: Place | None, source: Source, moved_from: str | None = None) -> None:
@@ -146,7 +150,7 @@ def _policy(
     block = tighten(read, rules)
     here = project.model.environments.get(name)
     if block.prereleases and here is not None:  # the other settings are the checkout's (P1)
-        block = msgspec.structs.replace(block, env=here.env)
+        block = msgspec.structs.replace(block, **{name: getattr(here, name) for name in SETTINGS})
     return Policy(name, block, _approvals(read, rules), _trust(read, rules), model, source, commit, line, note)
 
 

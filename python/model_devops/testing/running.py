@@ -24,7 +24,7 @@ def what_runs(project: Project, environment: str) -> Running:
     from model_devops.deploy.open import open_target
 
     try:
-        revisions: list[Revision] | None = open_target(project.model.name, environment).revisions()
+        revisions: list[Revision] | None = open_target(project, environment).revisions()
         why = ""
     except InterruptedBySignal:
         raise

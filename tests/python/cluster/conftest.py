@@ -8,3 +8,4 @@ from cluster import (  # noqa: F401  fixtures
     restricted_namespace,
     static_image,
 )
+from deployed import deployed  # noqa: F401  fixture

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.revisions import IMAGE, revision
 
 from model_devops.errors import Problem, UsageError
 from model_devops.manifests.render import built_in, documents, render
 from model_devops.manifests.values import values
+from revisions import IMAGE, revision
 
 ROOT = Path(__file__).parents[3]
 SMALL = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {}\ndata: {}\n"
@@ -171,15 +171,14 @@ def test_a_part_knows_its_line_in_the_template_after_a_loop() -> None:
 
 def test_the_bytes_do_not_depend_on_the_process() -> None:
     code = (
-        "from tests.support.revisions import revision\n"
+        "import sys; sys.path.insert(0, sys.argv[1])\nfrom revisions import revision\n"
         "from model_devops.manifests.values import values\n"
         "from model_devops.manifests.render import documents, render\n"
         "print(documents(render(values('d', 'p', revision(env={'b': '1', 'a': '2'})), {})))"
     )
+    command = [sys.executable, "-c", code, str(ROOT / "tests/support")]
     runs = {
-        subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
-        ).stdout
+        subprocess.run(command, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
         for seed in ("1", "2")
     }
     assert len(runs) == 1

@@ -22,7 +22,8 @@ MANAGER = "model-devops"
 EVERYWHERE = ""
 """All namespaces, for `list`."""
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-STRICT = (("fieldManager", MANAGER), ("fieldValidation", "Strict"))
+OURS = (("fieldManager", MANAGER),)
+STRICT = (("fieldValidation", "Strict"),)
 
 
 def connect(context: str | None = None) -> Cluster:
@@ -79,20 +80,22 @@ class Cluster:
         A `generateName` isn't taken: after a lost answer there would be two.
         """
         kind, namespace, _ = self._place(obj)
-        return self._send("POST", kind.path(namespace), obj).json()
+        return self._send("POST", kind.path(namespace), obj, OURS).json()
 
     def replace(self, obj: Mapping[str, Any]) -> Object:
         """Put an object in the place of the one that was read with its `resourceVersion` (else ChangedError)."""
         kind, namespace, name = self._place(obj)
-        return self._send("PUT", kind.path(namespace, name), obj).json()
+        return self._send("PUT", kind.path(namespace, name), obj, OURS).json()
 
-    def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False) -> Object:
-        """Make an object have these fields and own them; as the cluster has it then.
+    def apply(
+        self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False, manager: str = MANAGER
+    ) -> Object:
+        """Make an object have these fields and own them as `manager`; as the cluster has it then.
 
         Raises FieldConflict where others own some, unless with `force`, and InvalidError.
         """
         kind, namespace, name = self._place(obj)
-        query = [*(("dryRun", "All"),) * dry_run, *(("force", "true"),) * force]
+        query = [("fieldManager", manager), *(("dryRun", "All"),) * dry_run, *(("force", "true"),) * force]
         headers = {"Content-Type": "application/apply-patch+yaml"}
         return self._send("PATCH", kind.path(namespace, name), obj, query, headers).json()
 

@@ -50,9 +50,24 @@ class LocalTarget:
         self._copies = Copies(folder / "files")
         self._runs = Runs(folder)
 
+    stops_first = True
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """See `Target.address`. Where a server listens is its revision's."""
+        return ("local",)
+
     def lock(self, holder: str) -> AbstractContextManager[None]:
         """See `Target.lock`."""
         return self._records.lock(holder)
+
+    def unlock(self) -> str | None:
+        """See `Target.unlock`. The kernel gives the lock back when its process ends: there is nothing to take."""
+        raise RefusedError(
+            f"the lock of {self.environment} ends with its process",
+            kind="not-lockable",
+            hint="end that process: whoever finds the environment busy is told which",
+        )
 
     def place(self) -> Place | None:
         """See `Target.place`."""

@@ -1,0 +1,1 @@
+"""The target `kubernetes`: a release's image as a Deployment, with all that it needs around it."""

@@ -1,0 +1,182 @@
+"""What each pod serves, asked of the pod itself, with no Service in between (D10).
+
+`image`: the runtime's word for what it started. `measured`: the release's files, hashed where they are served, by a
+program in the same container. `reported`: what the server says that it has loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from model_devops.adapters.kubernetes.client import Cluster
+from model_devops.adapters.kubernetes.pods import execute
+from model_devops.adapters.kubernetes.refusals import NoProgramError
+from model_devops.adapters.kubernetes.tunnel import forward
+from model_devops.config.types import Serve
+from model_devops.deploy.kubernetes.records import Applied
+from model_devops.deploy.kubernetes.view import Object
+from model_devops.deploy.smoke import wrong
+from model_devops.errors import ModelDevopsError
+from model_devops.manifests.values import CONTAINER_PORT
+
+T = TypeVar("T")
+SERVER = "server"
+"""The container that serves; of a team's own template the first one, where none is called so."""
+AT_ONCE = 8
+"""Pods that are asked at the same time."""
+ANSWER = 30.0
+"""Seconds for one answer of a server."""
+HASHING = 1800.0
+"""Seconds for hashing all files of a pod."""
+ARGUMENTS = 32 << 10
+"""Bytes of paths given to one program."""
+OUTPUT = 4 << 20
+"""Bytes of what a hashing program writes for them: a hash and a path a line."""
+_PYTHON = (
+    "import hashlib,sys\n"
+    "for p in sys.argv[1:]:\n"
+    "    try:\n"
+    "        h=hashlib.sha256()\n"
+    "        with open(p,'rb') as f:\n"
+    "            while b:=f.read(1<<20): h.update(b)\n"
+    "        print(h.hexdigest()+'  '+p)\n"
+    "    except OSError: pass\n"
+)
+PROGRAMS = (["sha256sum", "--"], ["python3", "-c", _PYTHON], ["python", "-c", _PYTHON])
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one pod gave for proof."""
+
+    pod: str
+    image: str | None = None
+    """The digest that its runtime names."""
+    measured: bool = False
+    """Whether the model's files were hashed and are those of the release."""
+    reported: str | None = None
+    problems: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Levels that it can't give, each with the reason."""
+
+
+def each(pods: Sequence[Object], ask: Callable[[Object], T]) -> list[T]:
+    """Ask all pods, some at a time."""
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return list(pool.map(ask, pods))
+
+
+def evidence(cluster: Cluster, pod: Object, digests: Sequence[str], applied: Applied, serve: Serve) -> Evidence:
+    """All that one pod gives for proof."""
+    name, container = pod["metadata"]["name"], container_of(pod)
+    found = Evidence(name, image_of(pod, container))
+    if found.image and found.image not in digests:
+        found.problems.append(f"runs the image {found.image}, which is none of the release's")
+    measured = _measure(cluster, pod, container, applied, found)
+    reported = _reported(cluster, pod, serve.digest, found) if serve.digest else None
+    return Evidence(name, found.image, measured, reported, found.problems, found.missing)
+
+
+def container_of(pod: Object) -> str:
+    """The container that serves."""
+    names = [one["name"] for one in pod["spec"]["containers"]]
+    return SERVER if SERVER in names else str(names[0])
+
+
+def image_of(pod: Object, container: str) -> str | None:
+    """The digest in the runtime's word; its repository may be another one of the same image, and says nothing."""
+    for one in (pod.get("status") or {}).get("containerStatuses") or []:
+        if one["name"] == container and one.get("imageID"):
+            return "sha256:" + str(one["imageID"]).rpartition("sha256:")[2]
+    return None
+
+
+def _measure(cluster: Cluster, pod: Object, container: str, applied: Applied, found: Evidence) -> bool:
+    try:
+        hashes = _hashes(cluster, pod, container, sorted(applied.files))
+    except ModelDevopsError as error:
+        found.missing["measured"] = error.message
+        return False
+    if not any(path in hashes for path in applied.model):
+        found.missing["measured"] = "the model's files are not below the folder that its container works in"
+        return False
+    wanted = applied.files if applied.complete else {path: applied.files[path] for path in applied.model}
+    differing = sorted(path for path, sha256 in wanted.items() if hashes.get(path) != sha256)
+    if differing:
+        what = "is not there" if differing[0] not in hashes else "is not as released"
+        more = f", and {len(differing) - 1} more" if len(differing) > 1 else ""
+        found.problems.append(f"{differing[0]} {what}{more}")
+    return not set(differing) & set(applied.model)
+
+
+def _hashes(cluster: Cluster, pod: Object, container: str, paths: list[str]) -> dict[str, str]:
+    """SHA-256 of files in a container's working folder, by whatever there is that can hash."""
+    for program in PROGRAMS:
+        try:
+            found: dict[str, str] = {}
+            for piece in _pieces(paths):
+                argv = [*program, *piece]
+                ran = execute(cluster, *_place(pod), container, argv, timeout=HASHING, limit=OUTPUT)
+                found |= dict(_read(ran.stdout))
+            return found
+        except NoProgramError:
+            continue
+    raise NoProgramError("the image has no program that can hash files (sha256sum, python3)")
+
+
+def _place(pod: Object) -> tuple[str, str]:
+    return pod["metadata"]["namespace"], pod["metadata"]["name"]
+
+
+def _pieces(paths: Iterable[str]) -> Iterator[list[str]]:
+    piece: list[str] = []
+    size = 0
+    for path in paths:
+        if piece and size + len(path) > ARGUMENTS:
+            yield piece
+            piece, size = [], 0
+        piece.append(path)
+        size += len(path) + 1
+    if piece:
+        yield piece
+
+
+def _read(out: bytes) -> Iterator[tuple[str, str]]:
+    """Path and hash from the lines of `sha256sum`, which writes odd names with a backslash in front."""
+    for line in out.decode("utf-8", "replace").splitlines():
+        sha256, _, path = line.removeprefix("\\").partition("  ")
+        if len(sha256) == 64:
+            yield (path.replace("\\\\", "\\") if line.startswith("\\") else path), sha256
+
+
+def _reported(cluster: Cluster, pod: Object, path: str, found: Evidence) -> str | None:
+    try:
+        with forward(cluster, *_place(pod), CONTAINER_PORT) as tunnel:
+            answer = tunnel.request("GET", path, seconds=ANSWER)
+    except ModelDevopsError as error:
+        found.missing["reported"] = error.message
+        return None
+    said = answer.json() if answer.ok else None
+    digest = said.get("digest") if isinstance(said, dict) else None
+    if not isinstance(digest, str):
+        found.missing["reported"] = f"GET {path} answers {answer.status or answer.text}"
+        return None
+    return digest
+
+
+def smoke(cluster: Cluster, pod: Object, serve: Serve) -> list[str]:
+    """What is wrong with a pod's answers to the smoke requests."""
+    found: list[str] = []
+    if not serve.smoke:
+        return found
+    try:
+        with forward(cluster, *_place(pod), CONTAINER_PORT) as tunnel:
+            for item in serve.smoke:
+                answer = tunnel.request(item.method, item.path, body=item.json, seconds=ANSWER)
+                found += wrong(item, answer.status, answer.text)
+    except ModelDevopsError as error:
+        found.append(error.message)
+    return [f"pod {pod['metadata']['name']}: {one}" for one in found]
