@@ -44,7 +44,7 @@ def _target(project: Project, environment: str, block: Environment | None) -> Ta
         return open_cluster(project.model.name, environment, block)
     from model_devops.deploy.local.target import LocalTarget
 
-    return LocalTarget(project.model.name, environment, _folder() / project.model.name / environment)
+    return LocalTarget(project.model.name, environment, local_folder(project.model.name, environment))
 
 
 def check_address(target: Target, policy: Policy) -> None:
@@ -119,8 +119,9 @@ def _unknown(project: Project, environment: str, known: Iterable[str]) -> UsageE
     )
 
 
-def _folder() -> Path:
+def local_folder(model: str, environment: str) -> Path:
+    """Where a `local` environment keeps itself. Raises UsageError where there is no home."""
     home = data_folder()
     if home is None:
         raise UsageError("there is no home for environments", hint="set HOME or MODEL_DEVOPS_HOME to a folder of yours")
-    return home / "environments"
+    return home / "environments" / model / environment

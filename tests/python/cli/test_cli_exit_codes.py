@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from mini_project import Mini, mini  # noqa: F401  fixture
-from model_devops.deploy.open import open_target
+from model_devops.deploy.local.target import LocalTarget
+from model_devops.deploy.open import local_folder
 from model_devops.errors import ExitCode
 from served import free_port, until
 
@@ -94,7 +95,7 @@ def restored(project: Mini) -> dict:
 
 def busy(project: Mini) -> dict:
     served_by(project, "sleep 600")
-    with open_target("mini", "test").lock("ann at the console"):
+    with LocalTarget("mini", "test", local_folder("mini", "test")).lock("ann at the console"):
         result = done(project, "deploy", "test")
     assert "ann at the console" in result["error"]["message"]
     return result

@@ -193,7 +193,7 @@ def test_D8_other_ways_out_of_6(served, tmp_path, verb):
 
 def test_two_environments_never_share_a_folder(served, home):
     """`a-b` + `c` and `a` + `b-c` are two."""
-    from model_devops.deploy.open import open_target
+    from model_devops.deploy.open import local_folder
 
-    assert open_target("a-b", "c").folder != open_target("a", "b-c").folder
-    assert open_target("a", "b").folder == home / "environments" / "a" / "b"
+    assert local_folder("a-b", "c") != local_folder("a", "b-c")
+    assert local_folder("a", "b") == home / "environments" / "a" / "b"
