@@ -1,5 +1,6 @@
 """A small model that is served by a real little server, on ports that are free."""
 
+import contextlib
 import json
 import re
 import socket
@@ -66,9 +67,16 @@ environments:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free, each another one."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
 
 
 class Served(Mini):
@@ -126,7 +134,7 @@ class Served(Mini):
 def make_served(folder: Path) -> Served:
     made = make_mini(folder)
     served = Served(made.folder)
-    served.ports = {"test": free_port(), "production": free_port()}
+    served.ports = dict(zip(("test", "production"), free_ports(2), strict=True))
     text = MODEL.replace("PYTHON", PYTHON)
     text = text.replace("PORT1", str(served.ports["test"])).replace("PORT2", str(served.ports["production"]))
     import model_devops
