@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from model_devops.adapters.registry.session import Answer
 
 KIND = "registry"
-_LATER = "what was sent is kept: run this again"
+_LATER = "run this again: nothing is sent twice"
 
 
 def unreachable(host: str, error: Exception) -> ModelDevopsError:
