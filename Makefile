@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit cluster-programs cluster groovy wheel wheel-check bench soak lock clean
+.PHONY: help venv demo demo-kubernetes test lint types unit cluster-programs cluster groovy wheel wheel-check bench soak lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +18,9 @@ venv:
 
 demo: venv  ## take a real model through its whole life on this machine
 	@$(BIN)/python demo/run.py
+
+demo-kubernetes: cluster-programs  ## the same in a real Kubernetes, started for it (needs root on Linux, and Go)
+	@$(BIN)/python tests/support/demo_in_cluster.py
 
 test: lint types wheel-check unit groovy  ## all that a change must pass: lint, types, tests, the demo's story
 	@$(BIN)/python demo/run.py

@@ -40,5 +40,5 @@ def _only(stage: Stage, digest: str) -> Path:
 
 CONTAINED: list[tuple[str, Act]] = [
     ("A server that answers wrongly around a good model: its image fails the test", answers_wrongly),
-    ("One byte changed in the image", in_the_image),
 ]
+IMAGES: list[tuple[str, Act]] = [("One byte changed in the image", in_the_image)]

@@ -6,11 +6,14 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from contained import CONTAINED
+from contained import CONTAINED, IMAGES
+from in_pods import PODS
+from places import Local
 from stage import OtherwiseError, Stage
-from story import ACTS
-from tampering import TAMPERING
+from story import ACTS, Act
+from tampering import COPIES, HISTORY, STORE, WORKSPACE
 
 
 def _stop(signum: int, _frame: FrameType | None) -> None:
@@ -31,28 +34,41 @@ def play(stage: Stage) -> None:
     """All acts in order."""
     set_up(stage)
     started = time.monotonic()
-    acts = [*ACTS, *(CONTAINED if stage.base else []), *TAMPERING]
+    acts = _acts(stage)
     for number, (title, act) in enumerate(acts, start=1):
         print(f"\n{number}. {title}", flush=True)
         act(stage)
     print(f"\nAll {len(acts)} acts as told, in {time.monotonic() - started:.0f} s.")
 
 
-def _where(arguments: list[str]) -> tuple[str | None, Path | None, str | None]:
-    """Another store than the default one and where its bytes lie here, and what releases are laid on as images."""
+def _acts(stage: Stage) -> list[tuple[str, Act]]:
+    """What can be played where the story is told."""
+    local = isinstance(stage.place, Local)
+    found = [*ACTS, *(CONTAINED if stage.containers else []), *WORKSPACE]
+    if stage.bytes_in:
+        found += [*(IMAGES if stage.base else []), *STORE]
+    else:
+        print("The store's bytes are on another machine: none of them is changed in this telling (--bytes-in).")
+    return [*found, *(COPIES if local else PODS), *HISTORY]
+
+
+def _where(arguments: list[str]) -> dict[str, Any]:
+    """Another store than the default one and where its bytes lie here, what images are laid on, and where they run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", help="oci://HOST/PATH")
     parser.add_argument("--bytes-in", type=Path, help="the folder on this machine that the store's bytes are in")
-    parser.add_argument("--containers", metavar="BASE", help="end in images on this one; needs --store and Docker")
-    given = parser.parse_args(arguments)
-    return given.store, given.bytes_in, given.containers
+    parser.add_argument(
+        "--containers", metavar="BASE", dest="base", help="end in images on this; needs --store, Docker"
+    )
+    parser.add_argument("--kubernetes", metavar="NAMESPACE", dest="namespace", help="run in a cluster; then no Docker")
+    return vars(parser.parse_args(arguments))
 
 
 def main() -> int:
     """Play, and clean up whatever happens."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    stage = Stage(*_where(sys.argv[1:]))
+    stage = Stage(**_where(sys.argv[1:]))
     try:
         with stage:
             play(stage)

@@ -1,13 +1,11 @@
 """Where the story plays: a copy of the example with a git, a remote, a store and ports of its own."""
 
 import contextlib
-import http.client
 import json
 import os
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,8 @@ from typing import Any
 
 import psutil
 import yaml
+
+from places import ENVIRONMENTS, InCluster, Local
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Variables by which a CI or this machine's git would take part in the story.
@@ -84,7 +84,14 @@ class Answer:
 class Stage:
     """A folder with everything in it, and how to act there. Use as a context manager: it leaves nothing running."""
 
-    def __init__(self, store: str | None = None, bytes_in: Path | None = None, base: str | None = None) -> None:
+    def __init__(
+        self,
+        store: str | None = None,
+        bytes_in: Path | None = None,
+        base: str | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        self.place: Local | InCluster = InCluster(namespace) if namespace else Local()
         self.store = store
         """Where releases lie, if not in the user's data folder."""
         self.base = base
@@ -93,9 +100,8 @@ class Stage:
         self.project = self.folder / "digits"
         self.results = self.folder / "results"
         self.data = self.folder / "data"
-        self.bytes_in = bytes_in or self.data
-        """The folder below which the store's bytes lie on this machine, for the acts that change one of them."""
-        self.ports: dict[str, int] = {}
+        self.bytes_in = bytes_in or (None if store else self.data)
+        """The folder below which the store's bytes lie, for the acts that change one of them; None: elsewhere."""
         self.environment = self._environment()
 
     def _environment(self) -> dict[str, str]:
@@ -115,10 +121,8 @@ class Stage:
         self.results.mkdir()
         ignored = shutil.ignore_patterns("model", "metrics.json", "__pycache__")
         shutil.copytree(ROOT / "examples" / "digits", self.project, ignore=ignored)
-        self.ports = {"test": free_port(), "production": free_port()}
-        self.edit("model.yaml", "port: 8081", f"port: {self.ports['test']}")
-        self.edit("model.yaml", "port: 8080", f"port: {self.ports['production']}")
-        self.edit("model.yaml", "  ready: /ready\n", f"  ready: /ready\n  start_timeout: {30 if self.base else 10}s\n")
+        self.place.set_up(self)
+        self.edit("model.yaml", "  ready: /ready\n", f"  ready: /ready\n  start_timeout: {15 if self.base else 10}s\n")
         if self.store:
             self.edit("model.yaml", "name: digits\n", f"name: digits\nstore: {self.store}\n")
         if self.base:
@@ -129,12 +133,23 @@ class Stage:
         self.push("A model of handwritten digits")
         return self
 
+    @property
+    def containers(self) -> bool:
+        """Whether tests start the releases' images with this machine's Docker."""
+        return bool(self.base) and isinstance(self.place, Local)
+
     def _end_in_images(self, base: str) -> None:
-        """Have each release become an image, and its test start that image and ask it what `serve.smoke` asks."""
+        """Have each release become an image."""
+        path = self.project / "model.yaml"
+        path.write_text(f"{path.read_text()}package: {{base: '{base}', platform: {PLATFORM}}}\n")
+        if self.containers:
+            self._ask_images()
+
+    def _ask_images(self) -> None:
+        """Have a test start the release's image and ask it what `serve.smoke` asks."""
         path = self.project / "model.yaml"
         asked = yaml.safe_load(path.read_text())["serve"]["smoke"]
         (self.project / "requests.jsonl").write_text("".join(json.dumps(request) + "\n" for request in asked))
-        path.write_text(f"{path.read_text()}package: {{base: '{base}', platform: {PLATFORM}}}\n")
         self.edit("model.yaml", "  baseline: production\n", f"  baseline: production\n{CONTAINER}")
         self.edit(
             "model.yaml", "    latency_p95_ms: {max: 20}\n", f"    latency_p95_ms: {{max: 20}}\n{CONTAINER_GATES}"
@@ -142,7 +157,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         """Stop both environments in good order, then make sure, then remove the folder."""
-        for name in self.ports:
+        for name in ENVIRONMENTS:
             with contextlib.suppress(Exception):
                 self.run("stop", name, timeout=30)
         while left := self.processes():
@@ -220,42 +235,18 @@ class Stage:
 
     def ask(self, environment: str, path: str) -> dict[str, Any] | None:
         """What the environment's server answers; None: nobody does."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports[environment], timeout=2)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            body = answer.read()
-            return json.loads(body) if answer.status == 200 else None
-        except (OSError, http.client.HTTPException, ValueError):
-            return None
-        finally:
-            connection.close()
-
-    def serving(self, environment: str) -> Path:
-        """The folder that the environment's server runs in."""
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                listening = [c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
-                if self.ports[environment] in listening:
-                    return Path(process.cwd())
-        raise OtherwiseError(f"nothing of ours listens for {environment}")
+        return self.place.ask(environment, path)
 
 
-def blobs(folder: Path, digest: str) -> list[Path]:
+def blobs(folder: Path | None, digest: str) -> list[Path]:
     """Where a store below this folder keeps the bytes with this SHA-256: a folder's way, or a registry's."""
-    found = [path for path in folder.rglob(digest) if "blobs" in path.parts]
+    check(folder, "the store's bytes are not on this machine")
+    found = [path for path in Path(folder or "").rglob(digest) if "blobs" in path.parts]
     return [path / "data" if path.is_dir() else path for path in found]
 
 
 def _told(problem: dict[str, Any]) -> str:
     return ": ".join(str(problem[key]) for key in ("file", "message") if key in problem)
-
-
-def free_port() -> int:
-    """A port that nobody holds right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _writable_first(remove: Any, path: str, _: Any) -> None:

@@ -53,6 +53,11 @@ class Cluster:
         return self._registry or lacking("MODEL_DEVOPS_TEST_REGISTRY doesn't say where the cluster pulls images")
 
     @property
+    def registry_bytes(self) -> Path | None:
+        """The folder here that the registry's bytes lie in; None: it isn't the tests' own."""
+        return self._folder / "registry" if self._folder else None
+
+    @property
     def server(self) -> str:
         """Where the API server is: https://127.0.0.1:PORT."""
         return self.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
@@ -164,14 +169,21 @@ def lacks() -> Iterator[str]:
         yield "Kubernetes is not built on this machine: run `make cluster-programs`, which needs Go"
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """The cluster of this run of the tests. What a test does to it must not disturb others: see `own_cluster`."""
+@contextlib.contextmanager
+def at_hand() -> Iterator[Cluster]:
+    """The cluster that MODEL_DEVOPS_TEST_KUBECONFIG names, else the one of this run."""
     if KUBECONFIG:
         yield Cluster(Path(KUBECONFIG), program("kubectl"), REGISTRY)
     else:
         with running(CLUSTERS / RUN) as found:
             yield found
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster of this run of the tests. What a test does to it must not disturb others: see `own_cluster`."""
+    with at_hand() as found:
+        yield found
 
 
 @pytest.fixture

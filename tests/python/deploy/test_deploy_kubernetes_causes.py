@@ -88,11 +88,16 @@ def test_an_init_container_counts_as_well() -> None:
     assert "container fetch" in (cause({"status": status}) or "")
 
 
-def test_a_probe_that_fails_is_told_with_its_words() -> None:
-    killed = pod(restartCount=2, **ended(137))
-    assert "Startup probe failed: 503" in (
-        cause(killed, {"reason": "Unhealthy", "message": "Startup probe failed: 503"}) or ""
-    )
+@pytest.mark.parametrize("code", [0, 1, 137])
+def test_a_probe_that_ended_a_container_is_told_with_its_words_whatever_the_exit_code(code: int) -> None:
+    """It had all of its time: nobody waits for a second one."""
+    unhealthy = {"reason": "Unhealthy", "message": "Startup probe failed: 503"}
+    ending = {"reason": "Killing", "message": "Container server failed startup probe, will be restarted"}
+    killed = pod(restartCount=1, **ended(code))
+    assert (cause(killed, unhealthy, ending) or "").endswith("did not get ready in its time: Startup probe failed: 503")
+    assert cause(killed, unhealthy) is None  # it ended by itself
+    other = {"reason": "Killing", "message": "Container sidecar failed startup probe, will be restarted"}
+    assert cause(killed, unhealthy, other) is None
 
 
 def test_no_node_is_waited_for_a_while() -> None:

@@ -99,6 +99,19 @@ class Cluster:
         headers = {"Content-Type": "application/apply-patch+yaml"}
         return self._send("PATCH", kind.path(namespace, name), obj, query, headers).json()
 
+    def merge(self, kind: str, name: str, namespace: str | None, fields: Mapping[str, Any]) -> Object:
+        """Change some fields (a JSON merge patch); as the cluster has the object then.
+
+        With a `resourceVersion` among them only that version is changed (else ChangedError).
+        """
+        found = self._kind(kind)
+        body, headers = json.dumps(fields).encode(), {"Content-Type": "application/merge-patch+json"}
+        path = found.path(self._in(namespace), name)
+        query = [*STRICT, *OURS]
+        return self.session.request(
+            "PATCH", path, query=query, body=body, headers=headers, about=f"{kind} {name}"
+        ).json()
+
     def delete(
         self,
         kind: str,

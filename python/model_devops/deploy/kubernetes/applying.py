@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from model_devops.adapters.kubernetes.client import Cluster
+from model_devops.deploy.kubernetes import foreign
 from model_devops.deploy.kubernetes.view import REVISION
 from model_devops.manifests.order import rank
 from model_devops.manifests.values import INSTANCE
@@ -13,8 +14,6 @@ from model_devops.manifests.values import INSTANCE
 Object = dict[str, Any]
 KEPT = ("PersistentVolumeClaim",)
 """Never removed: what is in them can't be brought back."""
-HANDOVER = "model-devops-replicas"
-"""Who owns the number of pods from the moment that an autoscaler is to decide it."""
 
 
 def key(one: Object) -> tuple[str, str, str]:
@@ -34,22 +33,29 @@ def apply(cluster: Cluster, objects: list[Object], number: int, check: Callable[
     for one in objects:
         check()
         wanted = stamped(one, number)
-        if one["kind"] == "Deployment" and "replicas" not in one["spec"]:
-            _hand_over(cluster, one)
+        if one["kind"] == foreign.KIND:
+            _make_ours(cluster, one)
         cluster.apply(wanted, force=True)
 
 
-def _hand_over(cluster: Cluster, deployment: Object) -> None:
+def _make_ours(cluster: Cluster, deployment: Object) -> None:
+    """Have the apply that follows leave nothing of what others added, and the number of pods to an autoscaler."""
+    there = cluster.get(foreign.KIND, deployment["metadata"]["name"], deployment["metadata"]["namespace"])
+    if there is None:
+        return
+    foreign.disown(cluster, there)
+    if "replicas" not in deployment["spec"] and _owns_replicas(there):
+        _hand_over(cluster, there)
+
+
+def _hand_over(cluster: Cluster, there: Object) -> None:
     """Keep the number of pods while an autoscaler takes it over: a field that we stop owning goes back to 1.
 
     https://github.com/kubernetes/kubernetes/issues/67135
     """
-    there = cluster.get("Deployment", deployment["metadata"]["name"], deployment["metadata"]["namespace"])
-    if there is None or not _owns_replicas(there):
-        return
-    metadata = {name: deployment["metadata"][name] for name in ("name", "namespace")}
-    wanted = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}
-    cluster.apply({**wanted, "spec": {"replicas": there["spec"]["replicas"]}}, force=True, manager=HANDOVER)
+    metadata = {name: there["metadata"][name] for name in ("name", "namespace")}
+    wanted = {"apiVersion": "apps/v1", "kind": foreign.KIND, "metadata": metadata}
+    cluster.apply({**wanted, "spec": {"replicas": there["spec"]["replicas"]}}, force=True, manager=foreign.HANDOVER)
 
 
 def _owns_replicas(deployment: Object) -> bool:

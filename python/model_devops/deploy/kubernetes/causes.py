@@ -109,14 +109,24 @@ def _ended(container: Object, reason: str, events: Sequence[Object]) -> Doom | N
     if last.get("reason") == "OOMKilled" and (restarts or reason):
         hint = "raise `memory` in `resources`, or let the server need less"
         return Doom(f"container {name} was ended for want of memory (OOMKilled)", hint, name)
+    killed = _failed_probe(name, events) if restarts else None
+    if killed is not None:
+        return Doom(killed, "give it more `start_timeout`, or see in its log what it waits for", name)
     if restarts < STARTS and reason != "CrashLoopBackOff":
         return None
     how = f"signal {last['signal']}" if last.get("signal") else f"exit code {last.get('exitCode')}"
     said = f": {last['message'].strip()[-300:]}" if last.get("message") else ""
-    probed = [str(one.get("message")) for one in events if one.get("reason") == "Unhealthy"]
-    if last.get("exitCode") in (137, 143) and probed:
-        return Doom(f"container {name} was started again since its probe failed: {probed[-1]}", None, name)
     return Doom(f"container {name} ends whenever it is started, with {how}{said}", None, name)
+
+
+def _failed_probe(name: str, events: Sequence[Object]) -> str | None:
+    """The kubelet ended the container, whatever its exit code: it had all the time that it was given to start."""
+    said = [str(one.get("message")) for one in events]
+    ended = [text for text in said if re.match(rf"Container {re.escape(name)} failed (startup|liveness) probe", text)]
+    if not ended:
+        return None
+    answers = [text for text in said if re.match(r"(Startup|Liveness) probe failed", text)]
+    return f"container {name} did not get ready in its time: {(answers or ended)[-1].strip()}"
 
 
 def _unscheduled(status: Object, age: float) -> Doom | None:

@@ -9,6 +9,7 @@ from typing import Any
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.deploy.kubernetes import proving
 from model_devops.deploy.kubernetes.applying import key
+from model_devops.deploy.kubernetes.foreign import KIND, added
 from model_devops.deploy.kubernetes.proving import Evidence
 from model_devops.deploy.kubernetes.records import Applied
 from model_devops.deploy.kubernetes.view import View
@@ -64,13 +65,15 @@ class Observing:
             return
         for one in self.applied.objects:
             api, kind, name = key(one)
-            there = self.view.deployment if kind == "Deployment" else None
+            there = self.view.deployment if kind == KIND else None
             if there is None:
                 there = self.cluster.get(f"{api}/{kind}", name, one["metadata"]["namespace"])
             if there is None:
                 yield f"{kind} {name} is gone"
             else:
                 yield from (f"{kind} {name} {field}" for field in differing(one, there))
+                if kind == KIND:
+                    yield from (f"{kind} {name} {field} (added by {who})" for who, field in added(there))
 
     def _detail(self) -> str:
         view = self.view

@@ -7,7 +7,8 @@ from typing import Any
 
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.adapters.kubernetes.refusals import AdmissionError, FieldConflict, InvalidError
-from model_devops.deploy.kubernetes.applying import HANDOVER, KEPT, is_ours, key
+from model_devops.deploy.kubernetes.applying import KEPT, is_ours, key
+from model_devops.deploy.kubernetes.foreign import HANDOVER, KIND, added
 from model_devops.deploy.target import Planned
 
 Object = dict[str, Any]
@@ -20,14 +21,17 @@ MOST = 8
 """Changed fields of one object that are told."""
 
 
-def plan(cluster: Cluster, name: str, objects: list[Object], before: list[Object], *, adopted: bool) -> Planned:
+def plan(
+    cluster: Cluster, name: str, objects: list[Object], before: list[Object], *, adopted: bool, back: bool
+) -> Planned:
     """Compare with a server-side dry run. `before`: what the revision that runs is made of.
 
-    `adopted`: somebody said with a reason that objects and fields of others may be taken over.
+    `adopted`: somebody said with a reason that objects and fields of others may be taken over. `back`: to what ran
+    before, which must not fail for what others set in our objects (D11).
     """
     changes, problems = list[str](), list[str]()
     for one in objects:
-        more, wrong = _one(cluster, name, one, adopted=adopted)
+        more, wrong = _one(cluster, name, one, adopted=adopted, fields=adopted or back)
         changes += more
         problems += wrong
     kept = {key(one) for one in objects}
@@ -35,27 +39,35 @@ def plan(cluster: Cluster, name: str, objects: list[Object], before: list[Object
     return Planned(changes, problems)
 
 
-def _one(cluster: Cluster, name: str, one: Object, *, adopted: bool) -> tuple[list[str], list[str]]:
-    """What changes of one object, and what stands in the way."""
+def _one(cluster: Cluster, name: str, one: Object, *, adopted: bool, fields: bool) -> tuple[list[str], list[str]]:
+    """What changes of one object, and what stands in the way. `fields`: those of others may be taken over."""
     api, kind, own = key(one)
     there = cluster.get(f"{api}/{kind}", own, one["metadata"]["namespace"])
     if there is not None and not is_ours(there, name) and not adopted:
         return [], [f"{title(one)} is there already, and was not made by model-devops for {name}"]
     try:
-        then = _tried(cluster, one, there, adopted=adopted)
+        then = _tried(cluster, one, there, fields=fields)
     except FieldConflict as error:
         return [], [f"{title(one)}: {field} is set by {manager}" for manager, field in error.fields]
     except InvalidError as error:
         return [], list(_invalid(one, error))
     except AdmissionError as error:
         return [], [f"{title(one)}: {error.message}"]
-    return [f"makes {title(one)}"] if there is None else list(_told(one, there, then)), []
+    if there is None:
+        return [f"makes {title(one)}"], []
+    return _foreign(one, there, [*_told(one, there, then)], fields=fields)
 
 
-def _tried(cluster: Cluster, one: Object, there: Object | None, *, adopted: bool) -> Object:
+def _foreign(one: Object, there: Object, told: list[str], *, fields: bool) -> tuple[list[str], list[str]]:
+    """The same with what others added: no conflict tells of it, and no apply alone removes it."""
+    found = [f"{title(one)}: {field} was added by {who}" for who, field in added(there)] if one["kind"] == KIND else []
+    return ([*told, *(f"{line}, and is removed" for line in found)], []) if fields or not found else ([], found)
+
+
+def _tried(cluster: Cluster, one: Object, there: Object | None, *, fields: bool) -> Object:
     """The object as it would be. Numbers of pods are an autoscaler's to change, and ours to take back."""
     try:
-        return cluster.apply(one, dry_run=True, force=adopted or there is None)
+        return cluster.apply(one, dry_run=True, force=fields or there is None)
     except FieldConflict as error:
         foreign = [pair for pair in error.fields if not _may_be_taken(*pair)]
         if foreign:

@@ -149,7 +149,8 @@ class KubernetesTarget:
             return Planned()
         wanted = self._rendered(revision)
         deployment = next((one for one in wanted if one["kind"] == "Deployment"), None)
-        found = planning.plan(self.cluster, self.name, wanted, self._before(), adopted=self._adopted())
+        back = revision.action == "rollback"
+        found = planning.plan(self.cluster, self.name, wanted, self._before(), adopted=self._adopted(), back=back)
         if deployment is not None:
             there = self.cluster.get("Deployment", deployment["metadata"]["name"], self.namespace)
             found.problems.extend(capacity.problems(self.cluster, self.namespace, deployment, there))
