@@ -51,6 +51,11 @@ POINTS: tuple[str, ...] = (
     "local.before-stop",
     "local.after-stop",
     "local.after-start",
+    "kubernetes.after-lease",
+    "kubernetes.after-set",
+    "kubernetes.mid-apply",
+    "kubernetes.mid-remove",
+    "kubernetes.mid-prune",
     "approve.after-rejected",
 )
 

@@ -7,7 +7,6 @@ report, restore exactly what ran before, and say so.
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,6 +66,8 @@ class Rollout:
             recover(self)
             intent = self._decided(wish, ground)
             before = states.current(self.target.revisions())
+            if self.target.left_over(before):
+                self.prune([before] if before else [])
             if intent is None:
                 return Outcome(before, before, False, self.notes)
             if before is not None and self._again(before, intent, ground.block.proof):
@@ -230,8 +231,12 @@ class Rollout:
 
     def prune(self, keep: list[Revision]) -> None:
         """Remove what was prepared for others. What can't be removed now is removed by the next run."""
-        with contextlib.suppress(OSError):
+        try:
             self.target.prune(keep)
+        except (OSError, ModelDevopsError) as error:
+            self.notes.append(
+                f"what is not needed any more could not be removed ({words(error)}); the next run does that"
+            )
 
     def _said(self, before: Revision | None, failed: Revision) -> str:
         runs = f"{before.version} runs again" if before and before.release else "nothing runs, as before"

@@ -123,3 +123,6 @@ class Target(Protocol):
 
     def prune(self, keep: list[Revision]) -> None:
         """Remove what was prepared for other revisions than these."""
+
+    def left_over(self, current: Revision | None) -> bool:
+        """Whether a run ended before it removed what the current revision doesn't have; under the lock only."""

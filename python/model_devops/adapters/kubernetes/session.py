@@ -7,10 +7,11 @@ ends with ExistsError, and a `replace` with ChangedError.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -31,6 +32,9 @@ LONGEST_ANSWER = 120.0
 """Seconds for the whole of an answer, also where it comes byte by byte."""
 LARGEST_ANSWER = 256 << 20
 """Bytes of an answer that is read."""
+WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+UNGUARDED = "leases"
+"""What a guard itself has to write."""
 AGAIN = {429, 500, 502, 503, 504}
 ATTEMPTS = 9
 """With the pauses between them, about a minute: as long as an API server takes to come back."""
@@ -76,6 +80,8 @@ class Session:
     """How many requests were sent."""
     answered: bool = False
     """Whether it ever did."""
+    guard: Callable[[], None] | None = None
+    """Asked before a write is tried again, which may be a minute after its first try; raises where it may not be."""
     _said: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -100,11 +106,24 @@ class Session:
         def send(way: Way) -> Answer:
             return self._once(way, method, whole, body, headers or {})
 
-        answer = self._again(send, attempts, math.inf)
+        def may() -> None:
+            if self.guard is not None and method in WRITES and f"/{UNGUARDED}/" not in path:
+                self.guard()
+
+        answer = self._again(send, attempts, math.inf, may)
         if answer.status >= 300 and answer.status not in fine:
             raise problems.refused(self.access, answer, about)
         self._warn(answer)
         return answer
+
+    @contextlib.contextmanager
+    def guarded(self, guard: Callable[[], None]) -> Iterator[None]:
+        """Until the end of the block no write is tried again that the guard doesn't let through."""
+        self.guard = guard
+        try:
+            yield
+        finally:
+            self.guard = None
 
     def upgrade(self, connect: Send, deadline: float) -> Answer:
         """The answer with a stream that `connect` gives, once it is no refusal; `deadline` by time.monotonic()."""
@@ -113,9 +132,11 @@ class Session:
             raise problems.refused(self.access, answer)
         return answer
 
-    def _again(self, send: Send, attempts: int, deadline: float) -> Answer:
-        """Send until it is answered with anything that is final, or patience ends."""
+    def _again(self, send: Send, attempts: int, deadline: float, may: Callable[[], None] = lambda: None) -> Answer:
+        """Send until it is answered with anything that is final, or patience ends. `may` raises where it mustn't be."""
         for attempt in range(attempts):
+            if attempt:
+                may()
             over = time.monotonic() > deadline or attempt + 1 == attempts
             try:
                 answer = self._logged_in(send)
@@ -162,6 +183,7 @@ class Session:
     @staticmethod
     def _once(way: Way, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         from urllib3 import Timeout
+        from urllib3.exceptions import ProtocolError
 
         answer = way.pool.request(
             method,
@@ -172,7 +194,10 @@ class Session:
             retries=False,
             preload_content=False,
         )
-        return Answer(answer.status, answer.headers, _whole(answer))
+        data = _whole(answer)
+        if "json" in answer.headers.get("content-type", "") and not data.rstrip().endswith(b"}"):
+            raise ProtocolError("the answer was cut off")  # and no length told it
+        return Answer(answer.status, answer.headers, data)
 
     def _warn(self, answer: Answer) -> None:
         """Say once what the cluster warns of: versions of its API that end, pods that its rules will refuse."""

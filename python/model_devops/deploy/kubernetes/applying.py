@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from model_devops import faults
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.deploy.kubernetes import foreign
 from model_devops.deploy.kubernetes.view import REVISION
@@ -32,6 +33,7 @@ def apply(cluster: Cluster, objects: list[Object], number: int, check: Callable[
     """Apply a revision's objects in their order. `check` raises where the lock was lost."""
     for one in objects:
         check()
+        faults.point("kubernetes.mid-apply")
         wanted = stamped(one, number)
         if one["kind"] == foreign.KIND:
             _make_ours(cluster, one)
@@ -72,6 +74,7 @@ def remove(cluster: Cluster, namespace: str, name: str, objects: Iterable[Object
         if one["kind"] in KEPT:
             continue
         check()
+        faults.point("kubernetes.mid-remove")
         api, kind, own = key(one)
         there = cluster.get(f"{api}/{kind}", own, namespace)
         if there is not None and is_ours(there, name):

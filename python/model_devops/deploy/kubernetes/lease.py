@@ -14,15 +14,18 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
+from model_devops import faults
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.adapters.kubernetes.refusals import ChangedError, ExistsError
 from model_devops.errors import BusyError, ModelDevopsError
 from model_devops.manifests.values import DOMAIN
 
 Object = dict[str, Any]
-RUN = f"{DOMAIN}/run"
+RUN, PRUNED = f"{DOMAIN}/run", f"{DOMAIN}/pruned"
 SECONDS = 30
 """How long a Lease lasts that nobody renews."""
+FRESH = 1.0
+"""Seconds that a renewal vouches for the writes that follow: `unlock --force` is noticed by then."""
 
 
 class Lease:
@@ -39,6 +42,8 @@ class Lease:
         self._seconds = seconds
         self._run = str(uuid.uuid4())
         self._mine: Object | None = None
+        self.pruned: str = ""
+        """The revision after which all that it doesn't have was removed last; kept from one holder to the next."""
         self._lost: str | None = None
         self._renewed = 0.0
         self._lock = threading.Lock()
@@ -48,6 +53,7 @@ class Lease:
     def held(self) -> Iterator[None]:
         """Hold the environment, renewing in the background. Raises BusyError naming the holder."""
         self._took(self._acquire())
+        faults.point("kubernetes.after-lease")
         renewing = threading.Thread(target=self._keep, daemon=True, name="lease")
         renewing.start()
         try:
@@ -58,8 +64,15 @@ class Lease:
             self._release()
 
     def check(self) -> None:
-        """Before each write: raise BusyError where somebody took the lock; renew it where that was long ago."""
-        if time.monotonic() - self._renewed > self._seconds / 2:
+        """Before each write: raise BusyError where somebody took the lock, by the word of the cluster of just now."""
+        self._renewed_within(FRESH)
+
+    def check_later(self) -> None:
+        """The same between two looks, by what was heard last: nothing is written there."""
+        self._renewed_within(self._seconds / 2)
+
+    def _renewed_within(self, seconds: float) -> None:
+        if time.monotonic() - self._renewed > seconds:
             self._renew()
         if self._lost:
             raise BusyError(f"the lock of {self._name} was lost: {self._lost}", kind="lock-lost")
@@ -75,6 +88,7 @@ class Lease:
                 if _holder(there):
                     there = self._outlived(there)
                 if there is not None:
+                    self.pruned = (there["metadata"].get("annotations") or {}).get(PRUNED, "")
                     return self._cluster.replace(self._fresh(there))
             except (ExistsError, ChangedError):
                 continue
@@ -105,7 +119,7 @@ class Lease:
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         before = (there or {}).get("spec") or {}
         metadata: Object = {"name": self._name, "namespace": self._namespace, "labels": self._labels}
-        metadata["annotations"] = {RUN: self._run}
+        metadata["annotations"] = {RUN: self._run, PRUNED: self.pruned}
         if there is not None:
             metadata["resourceVersion"] = _version(there)
         spec = {
@@ -147,7 +161,8 @@ class Lease:
         with self._lock, contextlib.suppress(ModelDevopsError):  # else it is taken over when its time is up
             if self._mine is not None and not self._lost:
                 spec = {**self._mine["spec"], "holderIdentity": ""}
-                self._cluster.replace({**self._mine, "spec": spec})
+                metadata = {**self._mine["metadata"], "annotations": {RUN: self._run, PRUNED: self.pruned}}
+                self._cluster.replace({**self._mine, "metadata": metadata, "spec": spec})
             self._mine = None
 
 
@@ -165,8 +180,10 @@ def _version(lease: Object) -> str:
 
 def break_lease(cluster: Cluster, namespace: str, name: str) -> str | None:
     """Take the lock from whoever holds it (`unlock --force`); returns the holder, None where nobody does."""
-    there = cluster.get("Lease", name, namespace)
-    if there is None or not _holder(there):
-        return None
-    cluster.replace({**there, "spec": {**there["spec"], "holderIdentity": ""}})
-    return _holder(there)
+    while True:
+        there = cluster.get("Lease", name, namespace)
+        if there is None or not _holder(there):
+            return None
+        with contextlib.suppress(ChangedError):  # renewed just now
+            cluster.replace({**there, "spec": {**there["spec"], "holderIdentity": ""}})
+            return _holder(there)

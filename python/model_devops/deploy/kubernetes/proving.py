@@ -6,20 +6,24 @@ program in the same container. `reported`: what the server says that it has load
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
+from model_devops.adapters.answers import Answer
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.adapters.kubernetes.pods import execute
+from model_devops.adapters.kubernetes.problems import KIND
 from model_devops.adapters.kubernetes.refusals import NoProgramError
-from model_devops.adapters.kubernetes.tunnel import forward
+from model_devops.adapters.kubernetes.tunnel import Tunnel, forward
 from model_devops.config.types import Serve
 from model_devops.deploy.kubernetes.records import Applied
 from model_devops.deploy.kubernetes.view import Object
 from model_devops.deploy.smoke import wrong
-from model_devops.errors import ModelDevopsError
+from model_devops.errors import ModelDevopsError, UnreachableError
 from model_devops.manifests.values import CONTAINER_PORT
 
 T = TypeVar("T")
@@ -29,6 +33,8 @@ AT_ONCE = 8
 """Pods that are asked at the same time."""
 ANSWER = 30.0
 """Seconds for one answer of a server."""
+PAUSES = (1.0, 3.0)
+"""Seconds between looks that broke off."""
 HASHING = 1800.0
 """Seconds for hashing all files of a pod."""
 ARGUMENTS = 32 << 10
@@ -118,13 +124,27 @@ def _hashes(cluster: Cluster, pod: Object, container: str, paths: list[str]) -> 
         try:
             found: dict[str, str] = {}
             for piece in _pieces(paths):
-                argv = [*program, *piece]
-                ran = execute(cluster, *_place(pod), container, argv, timeout=HASHING, limit=OUTPUT)
-                found |= dict(_read(ran.stdout))
+                found |= dict(_read(_patiently(partial(_ran, cluster, pod, container, [*program, *piece]))))
             return found
         except NoProgramError:
             continue
     raise NoProgramError("the image has no program that can hash files (sha256sum, python3)")
+
+
+def _ran(cluster: Cluster, pod: Object, container: str, argv: list[str]) -> bytes:
+    return execute(cluster, *_place(pod), container, argv, timeout=HASHING, limit=OUTPUT).stdout
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """Ask once more where the connection broke off: looking changes nothing, and a rollout isn't undone for a cable."""
+    for pause in PAUSES:
+        try:
+            return ask()
+        except UnreachableError as error:
+            if error.kind != KIND:
+                raise
+        time.sleep(pause)
+    return ask()
 
 
 def _place(pod: Object) -> tuple[str, str]:
@@ -154,29 +174,45 @@ def _read(out: bytes) -> Iterator[tuple[str, str]]:
 
 def _reported(cluster: Cluster, pod: Object, path: str, found: Evidence) -> str | None:
     try:
-        with forward(cluster, *_place(pod), CONTAINER_PORT) as tunnel:
-            answer = tunnel.request("GET", path, seconds=ANSWER)
+        answer = _patiently(lambda: _asked(cluster, pod, path))
     except ModelDevopsError as error:
         found.missing["reported"] = error.message
         return None
     said = answer.json() if answer.ok else None
     digest = said.get("digest") if isinstance(said, dict) else None
     if not isinstance(digest, str):
-        found.missing["reported"] = f"GET {path} answers {answer.status or answer.text}"
+        found.missing["reported"] = f"GET {path} answers {answer.status}"
         return None
     return digest
 
 
+def _asked(cluster: Cluster, pod: Object, path: str) -> Answer:
+    with forward(cluster, *_place(pod), CONTAINER_PORT) as tunnel:
+        return _heard(tunnel, "GET", path)
+
+
+def _heard(tunnel: Tunnel, method: str, path: str, body: object = None) -> Answer:
+    answer = tunnel.request(method, path, body=body, seconds=ANSWER)
+    if not answer.status:
+        raise UnreachableError(f"{method} {path}: {answer.text}", kind=KIND)
+    return answer
+
+
 def smoke(cluster: Cluster, pod: Object, serve: Serve) -> list[str]:
     """What is wrong with a pod's answers to the smoke requests."""
-    found: list[str] = []
     if not serve.smoke:
-        return found
+        return []
     try:
-        with forward(cluster, *_place(pod), CONTAINER_PORT) as tunnel:
-            for item in serve.smoke:
-                answer = tunnel.request(item.method, item.path, body=item.json, seconds=ANSWER)
-                found += wrong(item, answer.status, answer.text)
+        found = _patiently(lambda: _smoked(cluster, pod, serve))
     except ModelDevopsError as error:
-        found.append(error.message)
+        found = [error.message]
     return [f"pod {pod['metadata']['name']}: {one}" for one in found]
+
+
+def _smoked(cluster: Cluster, pod: Object, serve: Serve) -> list[str]:
+    found: list[str] = []
+    with forward(cluster, *_place(pod), CONTAINER_PORT) as tunnel:
+        for item in serve.smoke:
+            answer = _heard(tunnel, item.method, item.path, item.json)
+            found += wrong(item, answer.status, answer.text)
+    return found

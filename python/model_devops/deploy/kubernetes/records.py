@@ -7,12 +7,14 @@ the small record, and what it applied.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
+from model_devops import faults
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.adapters.kubernetes.refusals import ChangedError, ExistsError
 from model_devops.deploy.kubernetes.lists import RECORD, Lists
@@ -75,9 +77,12 @@ class Records:
 
     def create(self, revision: Revision, applied: Applied) -> None:
         """Record a revision with what it is made of: that first, so that no record lacks it."""
+        faults.point("revision.before-create")
         self._put_applied(revision.number, applied)
+        faults.point("kubernetes.after-set")
         try:
             self.cluster.create(self._secret(f"r{revision.number}", "revision", _revision_data(revision)))
+            faults.point("revision.after-create")
         except ExistsError:
             there = self._get(f"r{revision.number}")
             if there is None or self._decoded(there, Revision).id != revision.id:  # else an answer was lost
@@ -95,8 +100,10 @@ class Records:
             raise BusyError(f"{self.title}: revision {old.number} was changed by somebody else", kind="busy")
         fresh = self._secret(f"r{new.number}", "revision", _revision_data(new))
         fresh["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
+        faults.point("revision.before-status")
         try:
             self.cluster.replace(fresh)
+            faults.point("revision.after-status")
         except ChangedError:
             self.change(old, new)  # a lost answer, or somebody else
 
@@ -129,6 +136,7 @@ class Records:
         for one in found:
             kept = sets if one["metadata"]["labels"][RECORD] == "applied" else records
             if _number(one) not in kept:
+                faults.point("kubernetes.mid-prune")
                 self.cluster.delete("Secret", one["metadata"]["name"], self.namespace)
 
     def _get(self, name: str) -> Object | None:
@@ -138,13 +146,18 @@ class Records:
         return found
 
     def _put(self, name: str, record: str, data: Mapping[str, bytes], extra: Mapping[str, str] | None = None) -> None:
-        fresh = self._secret(name, record, data, extra)
-        there = self._get(name)
-        if there is None:
-            self.cluster.create(fresh)
-        elif there.get("data") != fresh["data"]:
-            fresh["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
-            self.cluster.replace(fresh)
+        """Under the lock: a Secret that is there or has changed meanwhile is our own, whose answer was lost."""
+        while True:
+            fresh, there = self._secret(name, record, data, extra), self._get(name)
+            if there is not None and there.get("data") == fresh["data"]:
+                return
+            with contextlib.suppress(ExistsError, ChangedError):
+                if there is None:
+                    self.cluster.create(fresh)
+                else:
+                    fresh["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
+                    self.cluster.replace(fresh)
+                return
 
     def _secret(
         self, name: str, record: str, data: Mapping[str, bytes], extra: Mapping[str, str] | None = None

@@ -81,7 +81,7 @@ class KubernetesTarget:
         labels = common_labels(self.model, self.environment)
         self._lease = Lease(self.cluster, self.namespace, self.name, labels, holder, self._lease_seconds)
         try:
-            with self._lease.held():
+            with self._lease.held(), self.cluster.session.guarded(self._lease.check):
                 yield
         finally:
             self._lease = None
@@ -96,9 +96,13 @@ class KubernetesTarget:
 
     def _check(self) -> None:
         """Before each write: the lock is still ours (D3)."""
+        self._hold.check()
+
+    @property
+    def _hold(self) -> Lease:
         if self._lease is None:
             raise BusyError(f"{self.name} is not held by this run", kind="lock-lost")
-        self._lease.check()
+        return self._lease
 
     def place(self) -> Place | None:
         """See `Target.place`."""
@@ -196,7 +200,9 @@ class KubernetesTarget:
 
     def watch(self, revision: Revision, progress: Callable[[str], None]) -> str | None:
         """See `Target.watch`."""
-        watch = self._watch = Watch(self._look, lambda: events_of(self.cluster, self.namespace), progress, self._check)
+        watch = self._watch = Watch(
+            self._look, lambda: events_of(self.cluster, self.namespace), progress, self._hold.check_later
+        )
         if not revision.release:
             progress("waiting for the end of all pods")
             return watch.end(120)
@@ -269,10 +275,16 @@ class KubernetesTarget:
 
     def prune(self, keep: list[Revision]) -> None:
         """See `Target.prune`."""
+        self._check()
         runs = next((one for one in keep if one.number == self._look().revision and one.release), None)
         self._remove_all_but(self._made(runs).objects if runs else [])
         needed = {one.number for one in self.revisions() if one.replaces or one.status == "verified"}
         self._records.prune({one.number for one in keep}, needed)
+        self._hold.pruned = str(max((one.number for one in keep), default=0))
+
+    def left_over(self, current: Revision | None) -> bool:
+        """See `Target.left_over`. The Lease remembers it, which is read and written anyway."""
+        return self._hold.pruned != str(current.number if current else 0)
 
 
 def _templates(revision: Revision) -> dict[str, str]:

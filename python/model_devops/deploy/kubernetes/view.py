@@ -21,6 +21,8 @@ class View:
     replica_sets: list[Object]
     pods: list[Object]
     """All pods of the environment that aren't being removed."""
+    ending: list[Object]
+    """Those that are, and have their time for it."""
 
     @property
     def revision(self) -> int | None:
@@ -90,8 +92,9 @@ Lister = Callable[[str], list[Any]]
 def look(objects: Lister, name: str) -> View:
     """Look once: three requests."""
     deployment = next((one for one in objects("Deployment") if one["metadata"]["name"] == name), None)
-    pods = [one for one in objects("Pod") if not one["metadata"].get("deletionTimestamp")]
-    return View(deployment, objects("ReplicaSet"), [one for one in pods if not _over(one)])
+    pods = [one for one in objects("Pod") if not _over(one)]
+    staying = [one for one in pods if not one["metadata"].get("deletionTimestamp")]
+    return View(deployment, objects("ReplicaSet"), staying, [one for one in pods if one not in staying])
 
 
 def _over(pod: Object) -> bool:

@@ -53,15 +53,17 @@ class Watch:
             pause = min(pause * 1.3, LONGEST_LOOK)
 
     def end(self, seconds: float) -> str | None:
-        """Wait until no pods are left (None); else what still runs."""
-        until = time.monotonic() + seconds
+        """Wait until no pods are left (None); else what still runs. `seconds`: beside the time they have for ending."""
+        began = time.monotonic()
         while True:
             view = self.view = self._look()
-            if view.deployment is None and not view.pods:
+            left = [*view.pods, *view.ending]
+            if view.deployment is None and not left:
                 return None
-            if time.monotonic() >= until:
-                return f"{len(view.pods)} pods are still there"
-            time.sleep(1)
+            grace = max((one["spec"].get("terminationGracePeriodSeconds") or 0 for one in left), default=0)
+            if time.monotonic() >= began + seconds + grace:
+                return f"still there: {', '.join(one['metadata']['name'] for one in left) or 'the Deployment'}"
+            time.sleep(0.5)
 
     def _progress(self, view: View) -> None:
         text = f"{view.ready} of {view.wanted} new pods are ready"

@@ -280,6 +280,10 @@ class LocalTarget:
             with contextlib.suppress(FileNotFoundError):
                 _prune_numbered(self.folder / name, {item.number for item in keep})
 
+    def left_over(self, current: Revision | None) -> bool:  # noqa: ARG002
+        """See `Target.left_over`. Copies take room and do nothing: the next rollout removes them."""
+        return False
+
 
 def _prune_numbered(folder: Path, keep: set[int]) -> None:
     """Remove all files of a folder but those of the newest revisions and of `keep`."""
