@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,11 @@ class Deployed:
         assert result["code"] == 0, result["err"]
         return result
 
+    def printed(self, *arguments: str) -> str:
+        """What a command prints for people and pipes; it must succeed."""
+        command = [sys.executable, "-m", "model_devops", *arguments]
+        return subprocess.run(command, cwd=self.mini.folder, check=True, stdout=subprocess.PIPE, text=True).stdout
+
     def release(self, seed: int, **files: str) -> str:
         """Build another release; its version."""
         self.mini.commit(f"seed {seed}", **{"params.yaml": f"seed: {seed}\n"}, **files)
@@ -75,6 +82,11 @@ class Deployed:
 @pytest.fixture
 def deployed(tmp_path: Path, cluster: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     """Nothing is built or deployed yet."""
+    return deployed_in(namespace, tmp_path, cluster, monkeypatch)
+
+
+def deployed_in(namespace: str, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    """The same in a namespace of the test's choice."""
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
     monkeypatch.setenv("MODEL_DEVOPS_LEASE_SECONDS", "5")
     place = f"deployed-{secrets.token_hex(3)}-{next(_numbers)}"
