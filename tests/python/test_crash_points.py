@@ -10,7 +10,7 @@ from model_devops import faults
 
 TESTS = Path(__file__).parent
 #: Where the program is killed at the points of a list and run again; the tests say so in their names.
-PACKAGES = ("building", "deploy", "images", "release")
+PACKAGES = ("building", "cluster", "deploy", "images", "release")
 
 
 def tried() -> set[str]:

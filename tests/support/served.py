@@ -23,11 +23,15 @@ time.sleep(0.01)
 loaded = model_digest.digest("model")
 if flag("echo"): loaded = os.environ["MODEL_DEVOPS_MODEL_DIGEST"]
 if flag("lies"): loaded = "sha256:" + "0" * 64
+asked = []
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         answers = {"/ready": {"ready": True}, "/model": {"digest": loaded}, "/predict": {"seed": params, "ok": True},
                    "/env": dict(os.environ)}
         status = 503 if flag("notready") and self.path == "/ready" else 200 if self.path in answers else 404
+        if flag("forget") and self.path == "/predict":
+            asked.append(self.path)
+            answers["/predict"]["ok"] = len(asked) < 3
         if flag("wrong") and self.path == "/predict": status = 500
         body = json.dumps(answers.get(self.path, {})).encode()
         self.send_response(status); self.send_header("Content-Length", str(len(body))); self.end_headers()

@@ -199,6 +199,30 @@ class Ingress(Base, frozen=True):
     tls_secret: Annotated[str | None, Meta(description="The Secret with the host's certificate.")] = None
 
 
+class Limit(Base, frozen=True):
+    """Bounds of a figure of what serves."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class Verify(Base, frozen=True):
+    """What the servers must hold to for a while, after their proof, before a rollout counts as verified."""
+
+    window: Annotated[Duration, Meta(description="How long they are watched: 1s to 24h.")]
+    every: Annotated[Duration, Meta(description="The time from one look to the next, at least 1s.")] = "5s"
+    metrics: Annotated[
+        UrlPath | None, Meta(description="Where the server gives metrics, in Prometheus' text format.")
+    ] = None
+    gates: Annotated[
+        dict[str, Limit],
+        Meta(
+            description="Limits by figure: latency_p50_ms, latency_p95_ms, latency_p99_ms, wrong_answers, not_ready,"
+            " restarts, and metrics.NAME. wrong_answers, not_ready and restarts are at most 0 unless they are named."
+        ),
+    ] = field(default_factory=dict)
+
+
 class Environment(Base, frozen=True):
     """A place that takes releases."""
 
@@ -231,6 +255,10 @@ class Environment(Base, frozen=True):
     proof: Annotated[list[Level], Meta(description="Policy: the levels of proof that must hold (D10).")] = field(
         default_factory=lambda: ["measured"]
     )
+    verify: Annotated[
+        Verify | None,
+        Meta(description="Policy: the servers are watched for a while before a rollout is verified (D13)."),
+    ] = None
     env: Annotated[dict[str, str], Meta(description="Setting: further variables for the serve command.")] = field(
         default_factory=dict
     )

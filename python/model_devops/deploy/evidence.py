@@ -30,6 +30,7 @@ def statement(environment: str, revision: Revision) -> Deployed:
         restored=revision.restored,
         broken=revision.broken,
         proof=revision.proof,
+        window=revision.window,
         decided_on=revision.decided_on,
         reason=revision.failure or revision.reason,
         started=revision.started,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from model_devops.deploy.revision import Revision
 from model_devops.deploy.target import Observation
@@ -15,6 +16,23 @@ class Proof:
 
     levels: list[str]
     problems: list[str]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of all looks at a revision that was applied."""
+
+    cause: str | None
+    """The first that speaks against it."""
+    levels: list[str] = field(default_factory=list)
+    window: dict[str, float] = field(default_factory=dict)
+    watched: float = 0.0
+    """Seconds of the window, in which it served."""
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """What its record says of it."""
+        return {"proof": self.levels, "window": self.window}
 
 
 def prove(seen: Observation, revision: Revision, required: Sequence[str]) -> Proof:
@@ -76,4 +94,4 @@ def _not_ours(seen: Observation, revision: Revision) -> list[str]:
         return [f"revision {revision.number} does not run: {seen.detail}"]
     if seen.foreign:
         return [f"its address is held by {seen.foreign}"]
-    return [] if seen.ready else ["it is not ready"]
+    return [] if seen.ready else ["it is not ready" + (f": {seen.detail}" if seen.detail else "")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from model_devops.adapters.signals import deferred
 from model_devops.deploy import evidence, states
 from model_devops.deploy.deploying import remembered
+from model_devops.deploy.proof import Checked
 from model_devops.deploy.restoring import undo
 from model_devops.deploy.revision import INTERRUPTED, PENDING, VERIFIED, Revision
 from model_devops.deploy.rollback import take_back, unwanted
@@ -29,14 +30,13 @@ def recover(rollout: Rollout) -> None:
 
 def _finish(rollout: Rollout, left: Revision) -> None:
     """A pending revision that runs, may run here and passes is verified; else what ran before comes back (D6)."""
-    required = remembered(rollout.target, rollout.environment).block.proof
+    block = remembered(rollout.target, rollout.environment).block
     cause = _obstacle(rollout, left)
-    proof: list[str] = []
-    if cause is None:
-        cause, proof = rollout.check(left, required, wait=True)
+    checked = rollout.check(left, block, wait=True) if cause is None else Checked(cause)
+    cause = checked.cause
     with deferred():
         if cause is None:
-            rollout.finish(left, VERIFIED, proof=proof)
+            rollout.finish(left, VERIFIED, **checked.held)
             rollout.notes.append(f"revision {left.number}, which a killed run left pending, is verified")
             return
         _undo(rollout, left, cause)

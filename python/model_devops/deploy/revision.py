@@ -43,6 +43,8 @@ class Revision(Base, frozen=True, kw_only=True):
     started: str = ""
     finished: str | None = None
     proof: list[str] = msgspec.field(default_factory=list)
+    window: dict[str, float] = msgspec.field(default_factory=dict)
+    """What was measured of the servers after their proof (D13): the worst of all."""
     decided_on: list[str] = msgspec.field(default_factory=list)
     """Digests of the evidence that the decision to deploy rested on."""
     failure: str | None = None

@@ -1,14 +1,14 @@
 """The one function that changes what runs in an environment: deploy, rollback and stop alike (D1).
 
 lock → read policy → recover what a killed run left (recovery.py) → decide → plan → prepare → record the
-revision as pending → apply → watch, failing early → prove → smoke → verified; else save the attempt
+revision as pending → apply → watch, failing early → prove → smoke → window → verified; else save the attempt
 report, restore exactly what ran before, and say so.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,15 +18,17 @@ import msgspec
 from model_devops import faults
 from model_devops.adapters.clock import timestamp
 from model_devops.adapters.signals import deferred
+from model_devops.config.types import Environment, Verify
 from model_devops.deploy import decision, evidence, states
 from model_devops.deploy.actor import Actor, acting
-from model_devops.deploy.proof import prove
+from model_devops.deploy.proof import Checked, prove
 from model_devops.deploy.recovery import recover
 from model_devops.deploy.reports import published
 from model_devops.deploy.restoring import title, undo, words
 from model_devops.deploy.revision import FAILED, INTERRUPTED, PENDING, VERIFIED, Place, Revision
 from model_devops.deploy.stores import as_kept
 from model_devops.deploy.target import Target, obstacle
+from model_devops.deploy.window import Window
 from model_devops.deploy.wish import Ground, Intent, Outcome, Wish
 from model_devops.errors import BusyError, InterruptedBySignal, ModelDevopsError, RestoredError
 from model_devops.project import Project
@@ -70,7 +72,7 @@ class Rollout:
                 self.prune([before] if before else [])
             if intent is None:
                 return Outcome(before, before, False, self.notes)
-            if before is not None and self._again(before, intent, ground.block.proof):
+            if before is not None and self._again(before, intent, ground.block):
                 return Outcome(before, before, False, self.notes)
             return self.roll_out(intent, ground)
 
@@ -91,11 +93,11 @@ class Rollout:
         if place is not None and ground.kept is not None and place.policy != ground.kept:
             self.target.save_place(msgspec.structs.replace(place, policy=ground.kept))
 
-    def _again(self, before: Revision, intent: Intent, required: Sequence[str]) -> bool:
+    def _again(self, before: Revision, intent: Intent, block: Environment) -> bool:
         """Where the same release runs with the same settings: prove it again (D4). False: roll it out."""
         if intent.release is None or (before.release, before.settings) != (intent.release.digest, intent.settings):
             return False
-        cause = self.check(before, required, wait=False)[0]
+        cause = self.check(before, block, wait=False).cause
         if cause is None:
             evidence.sign(self.store, self.environment, before)
             return True
@@ -116,7 +118,7 @@ class Rollout:
         if self.target.place() is None:
             self.target.save_place(self._first_place(intent, ground))
         self.target.create(revision)
-        return self._attempt(revision, before, ground.block.proof)
+        return self._attempt(revision, before, ground.block)
 
     def _first_place(self, intent: Intent, ground: Ground) -> Place:
         name = intent.release.record.name if intent.release else ""
@@ -157,15 +159,15 @@ class Rollout:
             runtime = for_release(self.store, release)
         self.target.prepare(revision, release, self.store, runtime)
 
-    def _attempt(self, revision: Revision, before: Revision | None, required: Sequence[str]) -> Outcome:
+    def _attempt(self, revision: Revision, before: Revision | None, block: Environment) -> Outcome:
         ran = self.target.stops_first and self.target.observe(measure=False).ready
         began = monotonic()
         try:
             faults.point("rollout.before-apply")
             self.target.apply(revision)
             faults.point("rollout.after-apply")
-            cause, proof = self.check(revision, required, wait=True)
-            downtime = round(monotonic() - began, 3) if ran and revision.release else None
+            checked = self.check(revision, block, wait=True)
+            downtime = round(monotonic() - began - checked.watched, 3) if ran and revision.release else None
         except BusyError:  # somebody else holds it now, and finds this revision pending (D6)
             raise
         except BaseException as error:
@@ -173,9 +175,10 @@ class Rollout:
                 self._undo(revision, before, error, began if ran else None)
             raise  # _undo raises; this is for readers
         with deferred():
+            cause = checked.cause
             if cause is None:
                 try:
-                    verified = self.finish(revision, VERIFIED, proof=proof, downtime=downtime)
+                    verified = self.finish(revision, VERIFIED, **checked.held, downtime=downtime)
                 except OSError as error:
                     cause = f"it can't be recorded: {words(error)}"
             if cause is not None:
@@ -183,18 +186,27 @@ class Rollout:
             self.prune([verified])
         return Outcome(verified, before, True, self.notes)
 
-    def check(self, revision: Revision, required: Sequence[str], *, wait: bool) -> tuple[str | None, list[str]]:
-        """Watch, prove and try a revision that was applied: the first cause against it, and the levels that held."""
+    def check(self, revision: Revision, block: Environment, *, wait: bool) -> Checked:
+        """Watch, prove and try a revision that was applied: the first cause against it, and what held."""
         if wait or not revision.release:
             cause = self.target.watch(revision, self.say)
             if cause is not None or not revision.release:
-                return cause, []
-        proof = prove(self.target.observe(), revision, required)
+                return Checked(cause)
+        proof = prove(self.target.observe(), revision, block.proof)
         if proof.problems:
-            return "; ".join(proof.problems), proof.levels
+            return Checked("; ".join(proof.problems), proof.levels)
         faults.point("rollout.after-proof")
-        wrong = self.target.smoke(revision)
-        return ("; ".join(wrong) or None), proof.levels
+        cause = "; ".join(self.target.smoke(revision)) or None
+        if cause is None and wait and block.verify and revision.action == "deploy":
+            return self._watched(revision, block.verify, proof.levels)
+        return Checked(cause, proof.levels)
+
+    def _watched(self, revision: Revision, verify: Verify, levels: list[str]) -> Checked:
+        """Let it serve for a while under watch (D13). What goes back to an older release is not held up by this."""
+        self.say(f"watching what serves for {verify.window}")
+        window, began = Window(verify), monotonic()
+        cause = window.watch(lambda: self.target.sample(revision, verify.metrics))
+        return Checked(cause, levels, window.figures(), monotonic() - began)
 
     def finish(self, revision: Revision, status: str, **changes: Any) -> Revision:
         """Give a pending revision its last status, and write its evidence (D2, D9)."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model_devops.deploy.revision import Place, Revision
+from model_devops.deploy.window import Sample
 from model_devops.errors import Problem, RefusedError
 from model_devops.release.store import Store, Stored
 
@@ -114,6 +115,9 @@ class Target(Protocol):
 
     def smoke(self, revision: Revision) -> list[str]:
         """Send the revision's smoke requests; returns what was wrong, one message each."""
+
+    def sample(self, revision: Revision, metrics: str | None) -> list[Sample]:
+        """Look at each server that serves the revision, for a window; `metrics`: where it gives some, if asked for."""
 
     def save_report(self, revision: Revision, cause: str) -> list[Path]:
         """Save logs and state of a failed attempt before it is undone: the report first, then the server's log.

@@ -134,6 +134,8 @@ class Deployed(Body, frozen=True, kw_only=True):
     broken: str | None = None
     """Why what ran before could not be restored."""
     proof: list[str] = msgspec.field(default_factory=list)
+    window: dict[str, float] = msgspec.field(default_factory=dict)
+    """What was measured of the servers after their proof (D13)."""
     decided_on: list[str] = msgspec.field(default_factory=list)
     reason: str | None = None
     started: str | None = None

@@ -74,7 +74,7 @@ def must_be_in_order(deployed: Deployed, value: str) -> None:
     assert json.loads(deployed.kubectl("get", "lease", "mini-prod", "-o", "json"))["spec"]["holderIdentity"] == ""
 
 
-@pytest.mark.parametrize("points", [DEPLOYING[0::2], DEPLOYING[1::2]])
+@pytest.mark.parametrize("points", [DEPLOYING[0::2], DEPLOYING[1::2]], ids=" ".join)
 def test_D6_a_deploy_killed_anywhere_is_followed_by_one_that_succeeds(quick: Deployed, points: tuple[str, ...]) -> None:
     before = "none"
     for number, point in enumerate(points):
@@ -113,13 +113,14 @@ def test_D6_a_rollback_and_a_stop_killed_in_between_are_finished_by_the_next_run
         must_be_in_order(quick, "none")
 
 
-def test_records_that_are_not_needed_any_more_go_also_after_a_run_that_was_killed_there(quick: Deployed) -> None:
+@pytest.mark.parametrize("point", PRUNING)
+def test_records_that_are_not_needed_any_more_go_also_after_a_run_killed_there(quick: Deployed, point: str) -> None:
     """What was applied is kept of the ten newest revisions."""
     for number in range(10):
         turn(quick, "none" if not number else f"turn{number - 1}", f"turn{number}")
         if number < 9:
             quick.ok("deploy", "prod", "--release", "1.0.0")
-    killed(quick, "kubernetes.mid-prune", "deploy", "prod", "--release", "1.0.0")
+    killed(quick, point, "deploy", "prod", "--release", "1.0.0")
     quick.ok("deploy", "prod", "--release", "1.0.0")
     must_be_in_order(quick, "turn9")
     sets = [one["metadata"]["name"] for one in quick.objects("secret") if one["metadata"]["name"].endswith(".applied")]

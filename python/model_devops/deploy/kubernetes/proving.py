@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -17,12 +17,13 @@ from model_devops.adapters.answers import Answer
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.adapters.kubernetes.pods import execute
 from model_devops.adapters.kubernetes.problems import KIND
-from model_devops.adapters.kubernetes.refusals import NoProgramError
+from model_devops.adapters.kubernetes.refusals import NoProgramError, NotRunningError
 from model_devops.adapters.kubernetes.tunnel import Tunnel, forward
 from model_devops.config.types import Serve
 from model_devops.deploy.kubernetes.records import Applied
-from model_devops.deploy.kubernetes.view import Object
+from model_devops.deploy.kubernetes.view import Object, is_ready
 from model_devops.deploy.smoke import wrong
+from model_devops.deploy.window import Sample, sampled
 from model_devops.errors import ModelDevopsError, UnreachableError
 from model_devops.manifests.values import CONTAINER_PORT
 
@@ -216,3 +217,23 @@ def _smoked(cluster: Cluster, pod: Object, serve: Serve) -> list[str]:
             answer = _heard(tunnel, item.method, item.path, item.json)
             found += wrong(item, answer.status, answer.text)
     return found
+
+
+def sample(cluster: Cluster, pod: Object, serve: Serve, metrics: str | None) -> Sample:
+    """One look at a pod, for a window."""
+    name = f"pod {pod['metadata']['name']}"
+    restarts = sum(one.get("restartCount") or 0 for one in (pod.get("status") or {}).get("containerStatuses") or [])
+
+    def look() -> Sample:
+        with forward(cluster, *_place(pod), CONTAINER_PORT) as tunnel:
+
+            def ask(method: str, path: str, body: object) -> Answer:
+                return tunnel.request(method, path, body=body, seconds=ANSWER)
+
+            return sampled(name, restarts, ask, serve.ready, serve.smoke, metrics)
+
+    try:
+        found = _patiently(look)
+    except NotRunningError:
+        return Sample(name, False, restarts)
+    return replace(found, ready=found.ready and is_ready(pod))

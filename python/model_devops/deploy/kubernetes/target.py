@@ -24,6 +24,7 @@ from model_devops.deploy.kubernetes.view import View, look
 from model_devops.deploy.kubernetes.watching import Watch, events_of
 from model_devops.deploy.revision import Place, Revision
 from model_devops.deploy.target import Observation, Planned
+from model_devops.deploy.window import Sample
 from model_devops.errors import BusyError, ModelDevopsError
 from model_devops.manifests.checked import objects
 from model_devops.manifests.values import INSTANCE, common_labels, object_name, serve_of, values
@@ -258,6 +259,12 @@ class KubernetesTarget:
         serve = serve_of(revision)
         found = proving.each(self._look().new_pods, lambda pod: proving.smoke(self.cluster, pod, serve))
         return [one for several in found for one in several]
+
+    def sample(self, revision: Revision, metrics: str | None) -> list[Sample]:
+        """See `Target.sample`. Every pod is asked, through the API server: latencies have its part in them."""
+        self._hold.check_later()
+        serve = serve_of(revision)
+        return proving.each(self._look().new_pods, lambda pod: proving.sample(self.cluster, pod, serve, metrics))
 
     def save_report(self, revision: Revision, cause: str) -> list[Path]:
         """See `Target.save_report`."""

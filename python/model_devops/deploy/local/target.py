@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from model_devops.adapters import clock
+from model_devops.adapters.answers import Answer
 from model_devops.adapters.files import write_atomic
 from model_devops.config.durations import seconds
 from model_devops.config.types import Serve
@@ -26,6 +27,7 @@ from model_devops.deploy.local.records import Records
 from model_devops.deploy.local.runs import Launch, Runs, State, own_environment
 from model_devops.deploy.revision import Place, Revision
 from model_devops.deploy.target import Observation, Planned
+from model_devops.deploy.window import Sample, sampled
 from model_devops.errors import ModelDevopsError, RefusedError
 from model_devops.release.store import Store, Stored
 
@@ -254,6 +256,17 @@ class LocalTarget:
             answer = http.request(host, port, item.method, item.path, body=item.json, seconds=SMOKE_ANSWER)
             found += wrong(item, answer.status, answer.text)
         return found
+
+    def sample(self, revision: Revision, metrics: str | None) -> list[Sample]:
+        """See `Target.sample`."""
+        serve, state = _serve(revision), self._runs.state()
+        host, port = revision.settings["host"], revision.settings["port"]
+
+        def ask(method: str, path: str, body: object) -> Answer:
+            return http.request(host, port, method, path, body=body, seconds=SMOKE_ANSWER)
+
+        restarts = state.restarts if state else 0
+        return [sampled(f"the server on port {port}", restarts, ask, serve.ready, serve.smoke, metrics)]
 
     def save_report(self, revision: Revision, cause: str) -> list[Path]:
         """See `Target.save_report`."""
