@@ -15,7 +15,7 @@ from model_devops.errors import Problem, UsageError
 LOCAL = ("host",)
 KUBERNETES = (
     "context", "namespace", "replicas", "autoscale", "resources", "ingress", "pull_secret", "templates", "min_ready",
-    "drain",
+    "drain", "debug_image",
 )  # fmt: skip
 _HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")

@@ -21,6 +21,9 @@ Path = Annotated[str, Meta(min_length=1)]
 Command = Annotated[str, Meta(min_length=1, description="A shell command, run in the folder of model.yaml.")]
 Duration = Annotated[str, Meta(pattern=r"^[0-9]+(ms|s|m|h|d)$", description="For example 500ms, 30s, 10m, 2h, 7d.")]
 UrlPath = Annotated[str, Meta(pattern=r"^/[^\s]*$", description="A path on the server, for example /ready.")]
+Pinned = Annotated[
+    str, Meta(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$", description="An image by digest: HOST/PATH@sha256:….")
+]
 Paths = Path | list[Path]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=1000)]
@@ -269,6 +272,13 @@ class Environment(Base, frozen=True):
     resources: Annotated[Resources | None, Meta(description="kubernetes: in place of serve.resources.")] = None
     ingress: Annotated[Ingress | None, Meta(description="kubernetes: reached from outside the cluster.")] = None
     pull_secret: Annotated[str | None, Meta(description="kubernetes: the Secret that images are pulled with.")] = None
+    debug_image: Annotated[
+        Pinned | None,
+        Meta(
+            description="kubernetes: an image with sha256sum or python3, for images that have neither: it"
+            " runs beside the server, as an ephemeral container, and hashes what the server has.",
+        ),
+    ] = None
     templates: Annotated[
         Path | None, Meta(description="kubernetes: a folder with templates that replace or add to the built-in ones.")
     ] = None

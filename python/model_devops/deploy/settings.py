@@ -40,5 +40,6 @@ class KubernetesSettings(msgspec.Struct, frozen=True, kw_only=True):
     resources: Resources | None = None
     ingress: Ingress | None = None
     pull_secret: str | None = None
+    debug_image: str | None = None
     templates: dict[str, str] = {}
     """The team's templates by file name."""

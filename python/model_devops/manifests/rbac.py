@@ -21,13 +21,17 @@ ALWAYS: list[tuple[str, list[str], list[str]]] = [
 ]
 
 
-def rules(manifests: Iterable[Manifest]) -> list[Rule]:
-    """The Role's rules for these objects."""
+#: Where the environment names a `debug_image`.
+BESIDE = ("", ["pods/ephemeralcontainers"], ["patch"])
+
+
+def rules(manifests: Iterable[Manifest], *, beside: bool) -> list[Rule]:
+    """The Role's rules for these objects; `beside`: and for containers beside the server."""
     kinds = sorted({(one.group, plural(one.kind)) for one in manifests})
     applied = [(group, [name], APPLIED) for group, name in kinds]
     return [
         {"apiGroups": [group], "resources": resources, "verbs": verbs}
-        for group, resources, verbs in [*ALWAYS, *applied]
+        for group, resources, verbs in [*ALWAYS, *([BESIDE] if beside else []), *applied]
     ]
 
 
@@ -39,14 +43,14 @@ def plural(kind: str) -> str:
     return name[:-1] + "ies" if name.endswith("y") else name + "s"
 
 
-def role(name: str, namespace: str, manifests: Iterable[Manifest]) -> list[dict[str, Any]]:
+def role(name: str, namespace: str, manifests: Iterable[Manifest], *, beside: bool = False) -> list[dict[str, Any]]:
     """ServiceAccount, Role and RoleBinding for CI."""
     metadata = {"name": f"{name}-ci", "namespace": namespace}
     rbac = "rbac.authorization.k8s.io"
     reference = {"apiGroup": rbac, "kind": "Role", "name": metadata["name"]}
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules(manifests)},
+        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules(manifests, beside=beside)},
         {
             "apiVersion": f"{rbac}/v1",
             "kind": "RoleBinding",

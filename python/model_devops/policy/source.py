@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 
 
 #: What of an environment's block is no policy.
-SETTINGS = ("env", "replicas", "autoscale", "resources", "ingress", "pull_secret", "templates", "min_ready", "drain")
+SETTINGS = (
+    "env",
+    "replicas",
+    "autoscale",
+    "resources",
+    "ingress",
+    "pull_secret",
+    "templates",
+    "min_ready",
+    "drain",
+    "debug_image",
+)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ class Observing:
         if self.applied is None or self.revision is None:
             return [Evidence(one["metadata"]["name"], proving.image_of(one, proving.container_of(one))) for one in pods]
         applied, serve, digests = self.applied, serve_of(self.revision), self._digests
-        return proving.each(pods, lambda pod: proving.evidence(self.cluster, pod, digests, applied, serve))
+        debug = self.revision.settings.get("debug_image")
+        return proving.each(pods, lambda pod: proving.evidence(self.cluster, pod, digests, applied, serve, debug))
 
     def _changed(self) -> Iterator[str]:
         """The fields of our objects that aren't as they were applied."""

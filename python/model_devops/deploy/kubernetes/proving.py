@@ -20,6 +20,7 @@ from model_devops.adapters.kubernetes.problems import KIND
 from model_devops.adapters.kubernetes.refusals import NoProgramError, NotRunningError
 from model_devops.adapters.kubernetes.tunnel import Tunnel, forward
 from model_devops.config.types import Serve
+from model_devops.deploy.kubernetes.beside import FOLDER, beside
 from model_devops.deploy.kubernetes.records import Applied
 from model_devops.deploy.kubernetes.view import Object, is_ready
 from model_devops.deploy.smoke import wrong
@@ -76,13 +77,15 @@ def each(pods: Sequence[Object], ask: Callable[[Object], T]) -> list[T]:
         return list(pool.map(ask, pods))
 
 
-def evidence(cluster: Cluster, pod: Object, digests: Sequence[str], applied: Applied, serve: Serve) -> Evidence:
-    """All that one pod gives for proof."""
+def evidence(
+    cluster: Cluster, pod: Object, digests: Sequence[str], applied: Applied, serve: Serve, debug_image: str | None
+) -> Evidence:
+    """All that one pod gives for proof. `debug_image`: what hashes where the pod's own image can't."""
     name, container = pod["metadata"]["name"], container_of(pod)
     found = Evidence(name, image_of(pod, container))
     if found.image and found.image not in digests:
         found.problems.append(f"runs the image {found.image}, which is none of the release's")
-    measured = _measure(cluster, pod, container, applied, found)
+    measured = _measure(partial(_any_hashes, cluster, pod, container, debug_image), applied, found)
     reported = _reported(cluster, pod, serve.digest, found) if serve.digest else None
     return Evidence(name, found.image, measured, reported, found.problems, found.missing)
 
@@ -101,9 +104,9 @@ def image_of(pod: Object, container: str) -> str | None:
     return None
 
 
-def _measure(cluster: Cluster, pod: Object, container: str, applied: Applied, found: Evidence) -> bool:
+def _measure(hashed: Callable[[list[str]], dict[str, str]], applied: Applied, found: Evidence) -> bool:
     try:
-        hashes = _hashes(cluster, pod, container, sorted(applied.files))
+        hashes = hashed(sorted(applied.files))
     except ModelDevopsError as error:
         found.missing["measured"] = error.message
         return False
@@ -117,6 +120,21 @@ def _measure(cluster: Cluster, pod: Object, container: str, applied: Applied, fo
         more = f", and {len(differing) - 1} more" if len(differing) > 1 else ""
         found.problems.append(f"{differing[0]} {what}{more}")
     return not set(differing) & set(applied.model)
+
+
+def _any_hashes(
+    cluster: Cluster, pod: Object, container: str, debug_image: str | None, paths: list[str]
+) -> dict[str, str]:
+    """SHA-256 of files in the server's working folder, by a program of its own image or of one beside it."""
+    try:
+        return _hashes(cluster, pod, container, paths)
+    except NoProgramError as error:
+        if debug_image is None:
+            hint = "`debug_image` of the environment may name one that has"
+            raise NoProgramError(f"{error.message}; {hint}") from None
+    name = beside(cluster, pod, container, debug_image)
+    found = _hashes(cluster, pod, name, [FOLDER + path for path in paths])
+    return {path.removeprefix(FOLDER): sha256 for path, sha256 in found.items()}
 
 
 def _hashes(cluster: Cluster, pod: Object, container: str, paths: list[str]) -> dict[str, str]:

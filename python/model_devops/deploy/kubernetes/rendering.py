@@ -37,7 +37,8 @@ def rendered(project: Project, environment: str, release: Stored) -> list[Manife
 def role_of(project: Project, environment: str, manifests: list[Manifest]) -> list[Manifest]:
     """The smallest Role with which these can be deployed."""
     block = _block(project, environment)
-    made = role(object_name(project.model.name, environment), block.namespace or "", manifests)
+    name, beside = object_name(project.model.name, environment), block.debug_image is not None
+    made = role(name, block.namespace or "", manifests, beside=beside)
     return [Manifest(one, "", lambda _: None) for one in made]
 
 

@@ -38,6 +38,7 @@ def cluster_settings(
         resources=block.resources or serve.resources,
         ingress=block.ingress,
         pull_secret=block.pull_secret,
+        debug_image=block.debug_image,
         templates=dict(templates),
     )
     settings: dict[str, Any] = msgspec.to_builtins(found)
