@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from model_devops.adapters.registry.address import SCHEME, parse
-from model_devops.config import package_rules, path_rules, target_rules, verify_rules
+from model_devops.config import job_rules, package_rules, path_rules, target_rules, verify_rules
 from model_devops.config.durations import seconds
 from model_devops.config.places import Places, near
 from model_devops.errors import Problem, UsageError
@@ -31,7 +31,13 @@ def problems(document: dict[str, Any], places: Places, most: int) -> list[Proble
     """The problems between the parts of a document, at most so many."""
     if len(document.get("environments") or {}) > MOST_ENVIRONMENTS:
         return [places.problem(f"there are more than {MOST_ENVIRONMENTS}", "environments")]
-    elsewhere = (package_rules.problems, path_rules.problems, target_rules.problems, verify_rules.problems)
+    elsewhere = (
+        job_rules.problems,
+        package_rules.problems,
+        path_rules.problems,
+        target_rules.problems,
+        verify_rules.problems,
+    )
     rules = (_gates, _names, _cycles, _tests, _environments, _keys, _addresses, _variables, _durations, _settings)
     found = chain.from_iterable(rule(document, places) for rule in (*rules, *elsewhere))
     return list(islice(found, most))

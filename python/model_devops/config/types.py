@@ -92,6 +92,34 @@ class Gate(Base, frozen=True):
     baseline: Annotated[Name, Meta(description="Another environment than test.baseline.")] | None = None
 
 
+class Resources(Base, frozen=True):
+    """What the server may use, as Kubernetes writes it."""
+
+    cpu: Annotated[str, Meta(description="Processors: 500m, 1, 2.5.")] | None = None
+    memory: Annotated[str, Meta(description="Memory: 512Mi, 2Gi.")] | None = None
+    gpu: Annotated[Count | None, Meta(description="Whole GPUs (nvidia.com/gpu), in Kubernetes.")] = None
+
+
+class KubernetesJob(Base, frozen=True):
+    """Where commands run in a cluster instead of on the agent."""
+
+    namespace: Label
+    context: Annotated[str | None, Meta(description="The context of the kubeconfig; by default its current one.")] = (
+        None
+    )
+    image: Annotated[
+        Pinned | None, Meta(description="With python3 and all that is needed; by default the release's.")
+    ] = None
+    resources: Annotated[Resources | None, Meta(description="Of each pod: cpu, memory, gpu.")] = None
+    shards: Annotated[
+        Count, Meta(description="Pods at once; each finds MODEL_DEVOPS_SHARD and MODEL_DEVOPS_SHARDS.")
+    ] = 1
+    combine: Annotated[
+        Command | None, Meta(description="Run here then: makes one metrics file of the shards' metrics.0.json, ….")
+    ] = None
+    pull_secret: Annotated[str | None, Meta(description="The Secret that the image is pulled with.")] = None
+
+
 class Test(Base, frozen=True):
     """How a release is measured, and what it must reach."""
 
@@ -108,6 +136,9 @@ class Test(Base, frozen=True):
         Path | None, Meta(description="Requests (JSON lines) that the container must answer as expected.")
     ] = None
     timeout: Duration = "1h"
+    kubernetes: Annotated[
+        KubernetesJob | None, Meta(description="Run the commands as a Job in a cluster (docs/testing.md).")
+    ] = None
 
 
 class Smoke(Base, frozen=True):
@@ -118,14 +149,6 @@ class Smoke(Base, frozen=True):
     json: Any = None
     status: Annotated[int, Meta(ge=100, le=599)] = 200
     expect: Annotated[Any, Meta(description="The JSON answer; for an object, the fields named here.")] = None
-
-
-class Resources(Base, frozen=True):
-    """What the server may use, as Kubernetes writes it."""
-
-    cpu: Annotated[str, Meta(description="Processors: 500m, 1, 2.5.")] | None = None
-    memory: Annotated[str, Meta(description="Memory: 512Mi, 2Gi.")] | None = None
-    gpu: Annotated[Count | None, Meta(description="Whole GPUs (nvidia.com/gpu), in Kubernetes.")] = None
 
 
 class Serve(Base, frozen=True):

@@ -17,7 +17,7 @@ from model_devops.adapters.files import reports_folder
 from model_devops.building.branch import BuildPolicy
 from model_devops.building.summary import release_fields
 from model_devops.config.durations import seconds
-from model_devops.config.types import Test
+from model_devops.config.types import KubernetesJob, Test
 from model_devops.content.digest import digest
 from model_devops.content.files import collect
 from model_devops.content.hashing import hash_files
@@ -204,6 +204,8 @@ class _Run:
 
     def _run_commands(self, log: TextIO) -> bool:
         """Run the commands until one fails. `timeout` is for all of them together."""
+        if self.test.kubernetes is not None:
+            return self._run_elsewhere(self.test.kubernetes, log)
         from model_devops.runtime.commands import run_command
         from model_devops.runtime.environment import for_release
         from model_devops.runtime.surroundings import identity_of
@@ -227,6 +229,18 @@ class _Run:
             failure = None if ok else f"`{command}` {done.explain()}"
             self._add(junit.Case(command, failure, None, done.output_tail, done.seconds))
         return ok
+
+    def _run_elsewhere(self, block: KubernetesJob, log: TextIO) -> bool:
+        """The same in a cluster. Where it can't be run there, that is the test's failure, told as such."""
+        from model_devops.testing.elsewhere import cases
+
+        try:
+            found = cases(self.project, self.release, self.test, block, log)
+        except FailedError as error:
+            found = [junit.Case("the Job in the cluster", error.message)]
+        for case in found:
+            self._add(case)
+        return not any(case.failure or case.skipped for case in found)
 
     def _check_unchanged(self) -> None:
         """What was measured must still be the release: a run that writes into it measured something else."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -76,6 +76,35 @@ def execute(
     Raises NoProgramError, NotRunningError, UnreachableError (kind `timeout`, `cluster`), and what `Cluster` raises. A
     command that took too long goes on in the container: Kubernetes has no way to end it. `stdin` needs Kubernetes 1.30.
     """
+    given = None if stdin is None else [stdin]
+    return _executed(cluster, namespace, pod, container, argv, given, timeout, limit)
+
+
+def fed(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    container: str,
+    argv: Sequence[str],
+    stdin: Iterable[bytes],
+    *,
+    timeout: float,
+    limit: int = LIMIT,
+) -> Executed:
+    """The same with as much input as there is; a command that reads it slowly is waited for. It must write little."""
+    return _executed(cluster, namespace, pod, container, argv, stdin, timeout, limit)
+
+
+def _executed(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    container: str,
+    argv: Sequence[str],
+    stdin: Iterable[bytes] | None,
+    timeout: float,
+    limit: int,
+) -> Executed:
     query = [("container", container), ("stdout", "true"), ("stderr", "true")]
     query += [("stdin", "true")] * (stdin is not None) + [("command", word) for word in argv]
     protocols = ["v5.channel.k8s.io", "v4.channel.k8s.io"][: 1 if stdin is not None else 2]
@@ -84,7 +113,8 @@ def execute(
         path = pod_path(namespace, pod, "exec")
         with opened(cluster.session, path, query, protocols, time.monotonic() + timeout) as stream:
             if stdin is not None:
-                stream.send(_STDIN, stdin)
+                for piece in stdin:
+                    stream.send(_STDIN, piece)
                 stream.end(_STDIN)
             written.read(stream)
     except TimeoutError:

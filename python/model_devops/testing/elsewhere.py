@@ -1,0 +1,97 @@
+"""A test's commands in a cluster instead of on this agent (`test.kubernetes`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import TextIO
+
+from model_devops.config.durations import seconds
+from model_devops.config.types import KubernetesJob, Test
+from model_devops.images import tar
+from model_devops.project import Project
+from model_devops.release.blobs import Meter
+from model_devops.release.store import Stored
+from model_devops.testing import metrics, place
+from model_devops.testing.jobs import running
+from model_devops.testing.jobs.job import name_of
+from model_devops.testing.junit import Case
+
+KILLED = 137
+"""What a shell makes of a command that was ended by signal 9, as the kernel does where there is no memory."""
+
+
+def cases(project: Project, release: Stored, test: Test, block: KubernetesJob, log: TextIO) -> list[Case]:
+    """Run the commands there; each as a test case of each shard. Raises FailedError, and what a cluster raises."""
+    wanted = _wanted(project, release, test, block)
+    results = [test.metrics, *([test.junit] if test.junit else [])]
+    for shard in range(block.shards if block.shards > 1 else 0):
+        for name in results:
+            metrics.clear(project.folder / running.numbered(name, shard))
+
+    def say(line: str) -> None:
+        for stream in (sys.stderr, log):
+            print(line, file=stream, flush=True)
+
+    ended = running.run(wanted, lambda: _files(project, release), project.folder, say)
+    found = [case for shard, one in enumerate(ended) for case in _of_shard(test, one, shard, len(ended))]
+    if block.combine and not any(case.failure for case in found):
+        found.append(_combined(project, test, block.combine, log))
+    return found
+
+
+def _wanted(project: Project, release: Stored, test: Test, block: KubernetesJob) -> running.Wanted:
+    from model_devops.runtime.surroundings import identity_of
+
+    image = release.record.image
+    located = project.store.images.located(image) if image and not block.image else None
+    reference = running.image_for(block, located.reference if located else None)
+    return running.Wanted(
+        name=name_of(project.model.name, release.digest, test.run, block, reference),
+        model=project.model.name,
+        block=block,
+        image=reference,
+        variables=identity_of(release),
+        commands=list(test.run),
+        seconds=seconds(test.timeout),
+        results=[test.metrics, *([test.junit] if test.junit else [])],
+    )
+
+
+def _files(project: Project, release: Stored) -> Iterable[bytes]:
+    """All files of the release that commands find in a workspace, as one tar; each is hashed on its way."""
+    found: dict[str, tuple[tar.Source, tuple[str, int]]] = {}
+    for name in place.present(release):
+        root = PurePosixPath(release.record.layout.get(name, ""))
+        for path, entry in project.store.files(release, name).items():
+            found[(root / path).as_posix()] = (project.folder / root / path, entry)
+    return tar.content(found, Meter())
+
+
+def _of_shard(test: Test, ended: running.Ended, shard: int, shards: int) -> list[Case]:
+    where = f" (shard {shard})" if shards > 1 else ""
+    found = []
+    for command, one in zip(test.run, ended, strict=False):
+        failure = _failure(command, one, test.kubernetes)
+        found.append(Case(command + where, failure and failure + where, None, one["tail"], one["seconds"]))
+    skipped = test.run[len(ended) :]
+    return found + [Case(command + where, skipped="a command before it failed") for command in skipped]
+
+
+def _failure(command: str, one: dict[str, object], block: KubernetesJob | None) -> str | None:
+    from model_devops.runtime.commands import Finished
+
+    done = Finished(int(str(one["code"])), str(one["tail"]), float(str(one["seconds"])), bool(one["late"]))
+    killed = done.code in (-9, KILLED) and not done.timed_out and block and block.resources and block.resources.memory
+    why = f" (perhaps for want of memory: test.kubernetes.resources.memory is {killed})" if killed else ""
+    return None if done.ok else f"`{command}` {done.explain()}{why}"
+
+
+def _combined(project: Project, test: Test, command: str, log: TextIO) -> Case:
+    """One metrics file of all, by the team's own command: nobody else knows what their mean is."""
+    from model_devops.runtime.commands import run_command
+
+    done = run_command(command, project.folder, timeout=seconds(test.timeout), log=log)
+    failure = None if done.ok else f"`{command}` {done.explain()}"
+    return Case(command, failure, None, done.output_tail, done.seconds)
