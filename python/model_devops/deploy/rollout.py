@@ -245,6 +245,8 @@ class Rollout:
         """Remove what was prepared for others. What can't be removed now is removed by the next run."""
         try:
             self.target.prune(keep)
+        except InterruptedBySignal:
+            raise
         except (OSError, ModelDevopsError) as error:
             self.notes.append(
                 f"what is not needed any more could not be removed ({words(error)}); the next run does that"

@@ -43,6 +43,8 @@ class Sample:
 class _Server:
     """All looks at one server."""
 
+    been_ready: bool
+    """One that comes while others are watched, as an autoscaler wants, is looked at from when it is ready first."""
     counts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0.0))
     latencies: list[float] = field(default_factory=list)
     answers: int = 0
@@ -53,9 +55,15 @@ class _Server:
     """The first wrong answer."""
 
     def add(self, sample: Sample) -> None:
+        started = self.first.setdefault("", sample.restarts)  # what came before the window is no part of it
+        self.counts["restarts"] = max(self.counts["restarts"], sample.restarts - started)
+        self.been_ready = self.been_ready or sample.ready
+        if self.been_ready:
+            self._add(sample)
+
+    def _add(self, sample: Sample) -> None:
         self.counts["wrong_answers"] += len(sample.wrong)
         self.counts["not_ready"] += not sample.ready
-        self.counts["restarts"] = max(self.counts["restarts"], sample.restarts)
         self.said = self.said or next(iter(sample.wrong), "")
         for latency in sample.latencies:
             self._keep(latency)
@@ -99,8 +107,9 @@ class Window:
             seen = look()
             if not seen:
                 return "nothing serves any more"
+            first = not self._servers
             for sample in seen:
-                self._servers.setdefault(sample.server, _Server()).add(sample)
+                self._servers.setdefault(sample.server, _Server(been_ready=first)).add(sample)
             left = end - self._clock()
             breach = next(self._breaches(final=left <= 0), None)
             if breach is not None or left <= 0:
@@ -126,6 +135,8 @@ class Window:
 
 def _breach(server: str, seen: _Server, name: str, limit: Limit, *, final: bool) -> Iterator[str]:
     value = seen.figures().get(name)
+    if value is None and not seen.been_ready:
+        return
     if value is None:
         yield f"{server}: {name} was never measured"
         return

@@ -88,6 +88,8 @@ class Tested(Body, frozen=True, kw_only=True):
     dataset: str | None = None
     test_code: str | None = None
     """Digest of the evaluation code (T4)."""
+    ran_in: str | None = None
+    """The image, by digest, that the commands ran in, where that was in a cluster."""
     baseline: str | None = None
     """Release digest of the baseline, where there was one."""
     accepted: list[str] = msgspec.field(default_factory=list)

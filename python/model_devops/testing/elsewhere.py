@@ -22,9 +22,16 @@ KILLED = 137
 """What a shell makes of a command that was ended by signal 9, as the kernel does where there is no memory."""
 
 
-def cases(project: Project, release: Stored, test: Test, block: KubernetesJob, log: TextIO) -> list[Case]:
+def image_of(project: Project, release: Stored, block: KubernetesJob) -> str:
+    """What the pods run, by digest. Raises UsageError where there is nothing."""
+    image = release.record.image
+    located = project.store.images.located(image) if image and not block.image else None
+    return running.image_for(block, located.reference if located else None)
+
+
+def cases(project: Project, release: Stored, test: Test, block: KubernetesJob, image: str, log: TextIO) -> list[Case]:
     """Run the commands there; each as a test case of each shard. Raises FailedError, and what a cluster raises."""
-    wanted = _wanted(project, release, test, block)
+    wanted = _wanted(project, release, test, block, image)
     results = [test.metrics, *([test.junit] if test.junit else [])]
     for shard in range(block.shards if block.shards > 1 else 0):
         for name in results:
@@ -41,17 +48,14 @@ def cases(project: Project, release: Stored, test: Test, block: KubernetesJob, l
     return found
 
 
-def _wanted(project: Project, release: Stored, test: Test, block: KubernetesJob) -> running.Wanted:
+def _wanted(project: Project, release: Stored, test: Test, block: KubernetesJob, image: str) -> running.Wanted:
     from model_devops.runtime.surroundings import identity_of
 
-    image = release.record.image
-    located = project.store.images.located(image) if image and not block.image else None
-    reference = running.image_for(block, located.reference if located else None)
     return running.Wanted(
-        name=name_of(project.model.name, release.digest, test.run, block, reference),
+        name=name_of(project.model.name, release.digest, test.run, block, image),
         model=project.model.name,
         block=block,
-        image=reference,
+        image=image,
         variables=identity_of(release),
         commands=list(test.run),
         seconds=seconds(test.timeout),

@@ -81,6 +81,7 @@ class _Run:
         self.problems: list[Problem] = []
         self.container_log: Path | None = None
         self.hint: str | None = None
+        self.ran_in: str | None = None
         self.wrong = ""
         """Which recorded requests the container answered otherwise than expected, and how."""
 
@@ -232,10 +233,11 @@ class _Run:
 
     def _run_elsewhere(self, block: KubernetesJob, log: TextIO) -> bool:
         """The same in a cluster. Where it can't be run there, that is the test's failure, told as such."""
-        from model_devops.testing.elsewhere import cases
+        from model_devops.testing.elsewhere import cases, image_of
 
+        self.ran_in = image_of(self.project, self.release, block)
         try:
-            found = cases(self.project, self.release, self.test, block, log)
+            found = cases(self.project, self.release, self.test, block, self.ran_in, log)
         except FailedError as error:
             found = [junit.Case("the Job in the cluster", error.message)]
         for case in found:
@@ -293,6 +295,7 @@ class _Run:
             gates=results,
             dataset=subject.dataset,
             test_code=subject.test_code,
+            ran_in=self.ran_in,
             baseline=next((result.baseline_release for result in results if result.baseline_release), None),
             accepted=used,
             reason=self.acceptance.reason if used else None,

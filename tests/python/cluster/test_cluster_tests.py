@@ -67,6 +67,9 @@ def test_a_test_runs_in_a_pod_with_the_releases_files_and_nothing_is_left(tested
     done = tested.ok("test")
     assert done["metrics"]["accuracy"] == 0.8
     assert f"evaluating {version} as 65532" in done["err"]
+    shown = tested.ok("release", "show", version)
+    (said,) = [one for one in shown["evidence"] if one["kind"] == "tested"]
+    assert said["ranIn"] == "{repository}@{digest}".format_map(shown["release"]["image"])
     (line,) = [line for line in done["err"].splitlines() if line.startswith("files: ")]
     files = set(json.loads(line.removeprefix("files: ")))
     assert {"model/weights.safetensors", "extra files/größe.txt", "evaluate.py", "params.yaml"} <= files
@@ -134,6 +137,20 @@ def test_a_build_that_is_told_to_end_removes_its_job(tested: Deployed) -> None:
         _, said = first.communicate(timeout=60)
     assert first.returncode == 128 + signal.SIGTERM, said
     wait_for(lambda: nothing_left(tested))
+
+
+def test_a_job_that_somebody_removes_while_it_waits_for_a_node_ends_the_test(tested: Deployed) -> None:
+    tested.settings("{namespace: ", "{resources: {cpu: '900'}, namespace: ")
+    tested.release(1)
+    with running(
+        tested, lambda: "Pending" in tested.kubectl("get", "pod", "-o", "jsonpath={.items[*].status.phase}")
+    ) as first:
+        wait_for(lambda: "FailedScheduling" in tested.kubectl("get", "events"))
+        tested.kubectl("delete", "job", "--all")
+        _, said = first.communicate(timeout=60)
+    assert first.returncode == 3, said
+    assert "waits for a node: " in said
+    assert "was removed by somebody else" in said
 
 
 def test_pods_that_cannot_run_end_the_test_early_with_the_cause(tested: Deployed) -> None:

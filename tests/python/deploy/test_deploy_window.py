@@ -74,6 +74,28 @@ def test_D13_a_named_limit_takes_the_place_of_the_usual_one() -> None:
     assert looks == 6
 
 
+def test_D13_a_server_that_comes_meanwhile_has_its_time_to_get_ready() -> None:
+    """As where an autoscaler or a drained node makes a pod in the window."""
+
+    def look(number: int) -> list[Sample]:
+        new = good("pod b", ready=number >= 6, wrong=[] if number >= 6 else ["no answer"])
+        return [good(), *([new] if number >= 3 else [])]
+
+    gates = {"latency_p95_ms": Limit(max=50)}
+    assert watched(look, gates=gates)[0] is None
+    never = watched(lambda number: [good(), good("pod b", ready=False, latencies=[])][: 1 + (number > 3)], gates=gates)
+    assert never[0] is None
+    crashing = watched(lambda number: [good(), good("pod b", ready=False, restarts=number // 5)][: 1 + (number > 3)])
+    assert crashing[0] == "pod b: restarts is 1, allowed at most 0"
+    gone = watched(lambda number: [good(), good("pod b", ready=number in (4, 5))][: 1 + (number > 3)])
+    assert gone[0] == "pod b: not_ready is 1, allowed at most 0"
+
+
+def test_D13_starts_before_the_window_are_no_part_of_it() -> None:
+    assert watched(lambda _: [good(restarts=2)])[0] is None
+    assert watched(lambda number: [good(restarts=2 + number // 9)])[0] == "pod a: restarts is 1, allowed at most 0"
+
+
 def test_D13_percentiles_are_judged_at_the_end_of_each_server_for_itself() -> None:
     gates = {"latency_p95_ms": Limit(max=50)}
     slow = {"pod a": 0.01, "pod b": 0.06}

@@ -126,7 +126,8 @@ def _failed_probe(name: str, events: Sequence[Object]) -> str | None:
     if not ended:
         return None
     answers = [text for text in said if re.match(r"(Startup|Liveness) probe failed", text)]
-    return f"container {name} did not get ready in its time: {(answers or ended)[-1].strip()}"
+    what = "did not get ready in its time" if "startup" in ended[-1] else "did not answer any more"
+    return f"container {name} {what}: {(answers or ended)[-1].strip()}"
 
 
 def _unscheduled(status: Object, age: float) -> Doom | None:

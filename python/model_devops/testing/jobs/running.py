@@ -67,6 +67,7 @@ class _Running:
         self._cluster, self._wanted, self._tar, self._say = cluster, wanted, tar, say
         self._pods: dict[int, Pod] = {}
         self._seen: dict[str, float] = {}
+        self._said: set[str] = set()
 
     @contextlib.contextmanager
     def there(self) -> Iterator[None]:
@@ -114,7 +115,8 @@ class _Running:
             doom = self._doom(pod)
             if doom is not None:
                 raise FailedError(f"Job {self._wanted.name} can't run: {doom}", kind="job")
-        self._refused(pods)
+        if not pods:
+            self._without_pods()
         return [one for one in pods if (one.get("status") or {}).get("phase") == "Running" and _up(one)]
 
     def _listed(self) -> list[Any]:
@@ -127,21 +129,36 @@ class _Running:
         if status.get("phase") in ("Failed", "Succeeded"):
             return f"pod {pod['metadata']['name']} ended ({_end(status)})"
         age = time.monotonic() - self._seen.setdefault(uid, time.monotonic())
+        self._waits(pod)
         events: list[Any] = []
         if not _up(pod):
             found = self._cluster.list("Event", self._wanted.block.namespace, fields=f"involvedObject.uid={uid}")
             events = sorted(found, key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""))
-        doom = causes.of_pod(pod, events, age)
+        # Work may wait for a node as long as the whole Job may take: GPUs are waited for.
+        doom = causes.of_pod(pod, events, min(age, causes.UNSCHEDULABLE - 1))
         return doom.cause + (f" ({doom.hint})" if doom.hint else "") if doom else None
 
-    def _refused(self, pods: list[Any]) -> None:
-        """A quota or a rule that lets no pod be made is said in the Job's events only."""
-        if pods:
-            return
-        fields = f"involvedObject.name={self._wanted.name}"
-        for one in self._cluster.list("Event", self._wanted.block.namespace, fields=fields):
+    def _waits(self, pod: Any) -> None:
+        for one in (pod.get("status") or {}).get("conditions") or []:
+            if (
+                one.get("type") == "PodScheduled"
+                and one.get("status") == "False"
+                and pod["metadata"]["uid"] not in self._said
+            ):
+                self._said.add(pod["metadata"]["uid"])
+                self._say(f"pod {pod['metadata']['name']} waits for a node: {one.get('message') or one.get('reason')}")
+
+    def _without_pods(self) -> None:
+        """A quota or a rule that lets no pod be made is said in the Job's events only, an end in its conditions."""
+        wanted = self._wanted
+        there = self._cluster.get(KIND, wanted.name, wanted.block.namespace)
+        ended = [one for one in ((there or {}).get("status") or {}).get("conditions") or [] if one["type"] == "Failed"]
+        if there is None or ended:
+            why = f"ended: {ended[0].get('message')}" if ended else "was removed by somebody else"
+            raise FailedError(f"Job {wanted.name} {why}", kind="job")
+        for one in self._cluster.list("Event", wanted.block.namespace, fields=f"involvedObject.name={wanted.name}"):
             if one.get("reason") == "FailedCreate":
-                raise FailedError(f"Job {self._wanted.name} gets no pods: {one.get('message')}", kind="job")
+                raise FailedError(f"Job {wanted.name} gets no pods: {one.get('message')}", kind="job")
 
     def _begin(self, pod: Pod) -> None:
         if "start" not in pod.marks():
