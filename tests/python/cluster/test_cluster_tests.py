@@ -62,14 +62,36 @@ def nothing_left(deployed: Deployed) -> bool:
     return not deployed.kubectl("get", "job,pod", "-o", "name").strip()
 
 
-def test_a_test_runs_in_a_pod_with_the_releases_files_and_nothing_is_left(tested: Deployed) -> None:
+#: What docs/testing.md says that CI needs.
+RIGHTS = [
+    ("batch", ["jobs"], ["get", "create", "delete"]),
+    ("", ["pods", "events"], ["list"]),
+    ("", ["pods/log"], ["get"]),
+    ("", ["pods/exec"], ["get", "create"]),
+]
+
+
+def as_documented(tested: Deployed, folder: Path) -> str:
+    """A kubeconfig with these rights and no others."""
+    rbac, named = "rbac.authorization.k8s.io", {"name": "ci"}
+    rules = [{"apiGroups": [group], "resources": names, "verbs": verbs} for group, names, verbs in RIGHTS]
+    account = {"kind": "ServiceAccount", "name": "default", "namespace": tested.namespace}
+    role = {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": named, "rules": rules}
+    reference = {"apiGroup": rbac, "kind": "Role", **named}
+    bound = {"roleRef": reference, "subjects": [account]}
+    binding = {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": named, **bound}
+    tested.cluster.apply(role, binding, namespace=tested.namespace)
+    return str(tested.cluster.as_account(tested.namespace, "default", folder / "ci.json"))
+
+
+def test_a_test_runs_in_a_pod_with_the_releases_files_and_nothing_is_left(tested: Deployed, tmp_path: Path) -> None:
     version = tested.release(1)
-    done = tested.ok("test")
+    done = tested.ok("test", KUBECONFIG=as_documented(tested, tmp_path))
     assert done["metrics"]["accuracy"] == 0.8
     assert f"evaluating {version} as 65532" in done["err"]
     shown = tested.ok("release", "show", version)
     (said,) = [one for one in shown["evidence"] if one["kind"] == "tested"]
-    assert said["ranIn"] == "{repository}@{digest}".format_map(shown["release"]["image"])
+    assert said["body"]["ranIn"] == "{repository}@{digest}".format_map(shown["release"]["image"])
     (line,) = [line for line in done["err"].splitlines() if line.startswith("files: ")]
     files = set(json.loads(line.removeprefix("files: ")))
     assert {"model/weights.safetensors", "extra files/größe.txt", "evaluate.py", "params.yaml"} <= files
