@@ -194,3 +194,11 @@ def test_pods_that_cannot_run_end_the_test_early_with_the_cause(tested: Deployed
     assert failed["code"] == 3, failed["err"]
     assert "gets no pods" in failed["error"]["message"]
     assert "exceeded quota" in failed["error"]["message"]
+
+
+def test_a_quota_that_was_freed_stops_the_same_test_no_more(tested: Deployed) -> None:
+    tested.release(1)
+    tested.kubectl("create", "quota", "none", "--hard=pods=0")
+    assert "exceeded quota" in tested.run("test")["error"]["message"]
+    tested.kubectl("delete", "quota", "none")  # what was said of the first Job, of the same name, stays for an hour
+    assert tested.ok("test")["metrics"]["accuracy"] == 0.8

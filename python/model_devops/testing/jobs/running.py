@@ -156,7 +156,9 @@ class _Running:
         if there is None or ended:
             why = f"ended: {ended[0].get('message')}" if ended else "was removed by somebody else"
             raise FailedError(f"Job {wanted.name} {why}", kind="job")
-        for one in self._cluster.list("Event", wanted.block.namespace, fields=f"involvedObject.name={wanted.name}"):
+        # By its uid: what was said of an earlier Job of this name stays for an hour.
+        about = f"involvedObject.uid={there['metadata']['uid']}"
+        for one in self._cluster.list("Event", wanted.block.namespace, fields=about):
             if one.get("reason") == "FailedCreate":
                 raise FailedError(f"Job {wanted.name} gets no pods: {one.get('message')}", kind="job")
 
