@@ -10,6 +10,7 @@ ENVIRONMENT = dict(os.environ)
 ORAS = "oras.land/oras/cmd/oras@v1.3.6"
 KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"
 CRANE = "github.com/google/go-containerregistry/cmd/crane@v0.22.1"
+DISTRIBUTION = "github.com/distribution/distribution/v3/cmd/registry@v3.0.0"
 COSIGN = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.2"
 
 

@@ -40,9 +40,9 @@ def free_address() -> str:
 
 
 @contextlib.contextmanager
-def distribution(folder: Path, *, auth: str = "", more: str = "") -> Iterator[str]:
-    """Distribution's registry, which lists no referrers. Yields its HOST:PORT."""
-    command = program("docker-registry")
+def distribution(folder: Path, *, auth: str = "", more: str = "", command: str = "") -> Iterator[str]:
+    """Distribution's registry, which lists no referrers: Debian's, or the one that `command` names. HOST:PORT."""
+    command = command or program("docker-registry")
     address = free_address()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "registry.yml"
