@@ -71,6 +71,9 @@ def _values(project: Project, subject: Subject, baseline: Stored) -> tuple[Metri
     recorded = _recorded(project.store, subject, baseline, project.model.test)
     if recorded is not None:
         return recorded, "measured when it was tested"
+    if project.model.test.kubernetes is not None:
+        why = "what was recorded of it is not of this test, and a test in a cluster measures no baseline again"
+        return None, f"{baseline.version} can't be compared: {why}"
     try:
         return run_again(project, subject, baseline), "measured again with today's data and evaluation code"
     except InterruptedBySignal:
@@ -80,12 +83,14 @@ def _values(project: Project, subject: Subject, baseline: Stored) -> tuple[Metri
 
 
 def _recorded(store: Store, subject: Subject, baseline: Stored, test: Test) -> Metrics | None:
-    """Recorded values, which count only with equal dataset, evaluation code and commands (T4)."""
+    """Recorded values, which count only with equal dataset, evaluation code, commands and kind of place (T4)."""
     newest = latest(store, baseline.digest, "tested")
     if len(newest) != 1:
         return None
     body = cast(Tested, newest[0].body)
     if (body.dataset, body.test_code) != (subject.dataset, subject.test_code) or not body.metrics:
+        return None
+    if (body.ran_in is None) != (test.kubernetes is None):  # on other machines
         return None
     return Metrics(body.metrics) if commands_of(store, baseline) == test.run else None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 from model_devops.config.durations import seconds
 from model_devops.config.types import KubernetesJob, Test
+from model_devops.content.hashing import hash_files
 from model_devops.images import tar
 from model_devops.project import Project
 from model_devops.release.blobs import Meter
@@ -18,6 +19,8 @@ from model_devops.testing.jobs import running
 from model_devops.testing.jobs.job import name_of
 from model_devops.testing.junit import Case
 
+Files = dict[str, tuple[Path, tuple[str, int]]]
+"""What is sent by path: where it lies here, and what it is known to be."""
 KILLED = 137
 """What a shell makes of a command that was ended by signal 9, as the kernel does where there is no memory."""
 
@@ -29,9 +32,21 @@ def image_of(project: Project, release: Stored, block: KubernetesJob) -> str:
     return running.image_for(block, located.reference if located else None)
 
 
-def cases(project: Project, release: Stored, test: Test, block: KubernetesJob, image: str, log: TextIO) -> list[Case]:
-    """Run the commands there; each as a test case of each shard. Raises FailedError, and what a cluster raises."""
-    wanted = _wanted(project, release, test, block, image)
+def cases(
+    project: Project,
+    release: Stored,
+    test: Test,
+    block: KubernetesJob,
+    image: str,
+    code: Mapping[str, Path],
+    log: TextIO,
+) -> list[Case]:
+    """Run the commands there; each as a test case of each shard. Raises FailedError, and what a cluster raises.
+
+    `code`: the evaluation's files by path, of which some may be no part of the release (`test.code`).
+    """
+    further = {path: (code[path], entry) for path, entry in hash_files(code).items()}
+    wanted = _wanted(project, release, test, block, image, further)
     results = [test.metrics, *([test.junit] if test.junit else [])]
     for shard in range(block.shards if block.shards > 1 else 0):
         for name in results:
@@ -41,18 +56,21 @@ def cases(project: Project, release: Stored, test: Test, block: KubernetesJob, i
         for stream in (sys.stderr, log):
             print(line, file=stream, flush=True)
 
-    ended = running.run(wanted, lambda: _files(project, release), project.folder, say)
+    ended = running.run(wanted, lambda: _files(project, release, further), project.folder, say)
     found = [case for shard, one in enumerate(ended) for case in _of_shard(test, one, shard, len(ended))]
     if block.combine and not any(case.failure for case in found):
         found.append(_combined(project, test, block.combine, log))
     return found
 
 
-def _wanted(project: Project, release: Stored, test: Test, block: KubernetesJob, image: str) -> running.Wanted:
+def _wanted(
+    project: Project, release: Stored, test: Test, block: KubernetesJob, image: str, further: Files
+) -> running.Wanted:
     from model_devops.runtime.surroundings import identity_of
 
+    asked = [test.timeout, *(f"{path} {entry[0]}" for path, (_, entry) in sorted(further.items()))]
     return running.Wanted(
-        name=name_of(project.model.name, release.digest, test.run, block, image),
+        name=name_of(project.model.name, release.digest, test.run, block, image, asked),
         model=project.model.name,
         block=block,
         image=image,
@@ -63,9 +81,9 @@ def _wanted(project: Project, release: Stored, test: Test, block: KubernetesJob,
     )
 
 
-def _files(project: Project, release: Stored) -> Iterable[bytes]:
-    """All files of the release that commands find in a workspace, as one tar; each is hashed on its way."""
-    found: dict[str, tuple[tar.Source, tuple[str, int]]] = {}
+def _files(project: Project, release: Stored, further: Files) -> Iterable[bytes]:
+    """The release's files that commands find in a workspace, and the evaluation's, as one tar; hashed on their way."""
+    found: dict[str, tuple[tar.Source, tuple[str, int]]] = dict(further)
     for name in place.present(release):
         root = PurePosixPath(release.record.layout.get(name, ""))
         for path, entry in project.store.files(release, name).items():

@@ -142,7 +142,7 @@ class _Run:
         metrics.clear(file)
         if self.test.junit:
             metrics.clear(folder / self.test.junit)
-        finished = self._run_commands(log)
+        finished = self._run_commands(code, log)
         self._check_unchanged()
         found = metrics.read(file) if finished else Metrics(problem="was not measured: a command failed")
         if finished and self.test.container:
@@ -203,10 +203,10 @@ class _Run:
                     hint="write metrics elsewhere, or leave the file out of the artifact with `ignore:`",
                 )
 
-    def _run_commands(self, log: TextIO) -> bool:
+    def _run_commands(self, code: dict[str, Path], log: TextIO) -> bool:
         """Run the commands until one fails. `timeout` is for all of them together."""
         if self.test.kubernetes is not None:
-            return self._run_elsewhere(self.test.kubernetes, log)
+            return self._run_elsewhere(self.test.kubernetes, code, log)
         from model_devops.runtime.commands import run_command
         from model_devops.runtime.environment import for_release
         from model_devops.runtime.surroundings import identity_of
@@ -231,13 +231,13 @@ class _Run:
             self._add(junit.Case(command, failure, None, done.output_tail, done.seconds))
         return ok
 
-    def _run_elsewhere(self, block: KubernetesJob, log: TextIO) -> bool:
+    def _run_elsewhere(self, block: KubernetesJob, code: dict[str, Path], log: TextIO) -> bool:
         """The same in a cluster. Where it can't be run there, that is the test's failure, told as such."""
         from model_devops.testing.elsewhere import cases, image_of
 
         self.ran_in = image_of(self.project, self.release, block)
         try:
-            found = cases(self.project, self.release, self.test, block, self.ran_in, log)
+            found = cases(self.project, self.release, self.test, block, self.ran_in, code, log)
         except FailedError as error:
             found = [junit.Case("the Job in the cluster", error.message)]
         for case in found:

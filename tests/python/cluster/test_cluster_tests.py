@@ -116,6 +116,16 @@ def test_a_command_that_fails_is_told_with_its_exit_code_and_last_line(tested: D
     wait_for(lambda: nothing_left(tested))
 
 
+def test_evaluation_code_beside_the_release_is_sent_and_asked_about(tested: Deployed) -> None:
+    """A test with other code is another question, and finds no Job of before."""
+    tested.settings("  timeout: 2m\n", "  timeout: 2m\n  code: [evaluate.py, limits/]\n")
+    limit = 'limit = float(open("limits/lowest").read()); print("limit", limit, flush=True)'
+    tested.release(1, **evaluate(limit), **{"limits/lowest": "0.25\n"})
+    assert "limit 0.25" in tested.ok("test")["err"]
+    tested.mini.commit("another limit", **{"limits/lowest": "0.75\n"})
+    assert "limit 0.75" in tested.ok("test", "--release", "1.0.0")["err"]
+
+
 def test_shards_run_side_by_side_and_are_combined_by_the_teams_command(tested: Deployed) -> None:
     tested.settings("{namespace: ", f"{{shards: 3, combine: {sys.executable} combine.py, namespace: ")
     tested.release(1, **{"combine.py": COMBINE})

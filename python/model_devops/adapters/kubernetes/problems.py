@@ -161,7 +161,7 @@ def _forbidden(refusal: _Refusal) -> ModelDevopsError:
         source = refusal.access.source
         words = f"{what}: {source.who} gives no credentials"
         return RefusedError(words, kind="unauthenticated", hint=source.hint)
-    hint = "let its Role allow that: `model-devops render rbac` writes the smallest one"
+    hint = "let its Role allow that: `model-devops render ENVIRONMENT --rbac` prints the smallest one"
     return RefusedError(what, kind="forbidden", hint=hint, details=found)
 
 

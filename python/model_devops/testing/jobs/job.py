@@ -23,9 +23,11 @@ LABEL = f"{DOMAIN}/job"
 _SHARDS = "batch.kubernetes.io/job-completion-index"
 
 
-def name_of(model: str, release: str, commands: Sequence[str], wanted: KubernetesJob, image: str) -> str:
-    """Equal for equal questions: a run that starts again finds the Job that it left."""
-    asked = json.dumps([release, list(commands), image, msgspec.to_builtins(wanted)], sort_keys=True)
+def name_of(
+    model: str, release: str, commands: Sequence[str], wanted: KubernetesJob, image: str, further: Sequence[str]
+) -> str:
+    """Equal for equal questions: a run that starts again finds the Job that it left. `further`: what else decides."""
+    asked = json.dumps([release, list(commands), image, list(further), msgspec.to_builtins(wanted)], sort_keys=True)
     return f"{model[:40]}-test-{hashlib.sha256(asked.encode()).hexdigest()[:10]}"
 
 
