@@ -133,7 +133,7 @@ def test_workers_share_a_cluster_that_is_gone_when_the_run_ends(cluster: Cluster
         "--dist",
         "each",
         "-k",
-        "quota",
+        "a_quota_blocks",
     ]
     with subprocess.Popen(
         [*command, str(Path(__file__).parent)],

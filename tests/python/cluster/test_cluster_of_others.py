@@ -18,7 +18,7 @@ def test_a_named_cluster_is_used_and_never_stopped(cluster: Cluster) -> None:
     named |= {"PATH": f"{cluster_programs.folder()}{os.pathsep}{ENVIRONMENT['PATH']}", "MODEL_DEVOPS_TEST_ALL": ""}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(TESTS)]
     done = subprocess.run(
-        [*command, "-k", "quota or comes_back"],
+        [*command, "-k", "a_quota_blocks or comes_back"],
         env=ENVIRONMENT | named,
         cwd=TESTS.parents[2],
         capture_output=True,
