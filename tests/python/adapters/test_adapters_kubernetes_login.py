@@ -132,7 +132,7 @@ def test_a_right_that_is_missing_is_named_with_who_lacks_it(as_user, cluster: Ku
             call()
         assert caught.value.message == f"{who} may not {what}"
         assert caught.value.kind == "forbidden"
-        assert "render rbac" in str(caught.value.hint)
+        assert "render ENVIRONMENT --rbac" in str(caught.value.hint)
     assert caught.value.details["verb"] == "get"
 
 
