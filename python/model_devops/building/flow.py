@@ -154,7 +154,7 @@ class Building:
             self.project.store.materialise(source, self.project.folder, ("model",))
             self.notes.append(f"training skipped: same inputs as {source.version}")
             return
-        train(self.project, venv, made.identity_environment(self.project, given))
+        train(self.project, given, venv, made.identity_environment(self.project, given))
         self.trained = True
 
     def _claim(self, given: Given, packed: PackedFiles, product: made.Product) -> tuple[Stored, bool]:

@@ -13,7 +13,7 @@ import msgspec
 import rfc8785
 
 from model_devops.config.types import Model, Serve
-from model_devops.config.views import train_commands
+from model_devops.config.views import train_block, train_commands
 from model_devops.release.store import Store, Stored
 
 FILE = "recipe.json"
@@ -27,10 +27,20 @@ def recipe_bytes(model: Model, layout: dict[str, str], dockerfile: str | None = 
         "test": {"run": model.test.run} if model.test else None,
         "serve": msgspec.to_builtins(model.serve) if model.serve else None,
     }
+    place = train_place(model)
+    if place:
+        recipe["trainIn"] = place
     if model.package:  # left out where there is none: recipes of before stay what they are
         package = msgspec.to_builtins(model.package) | {"dockerfileText": dockerfile}
         recipe["package"] = {name: value for name, value in package.items() if name != "image"}
     return rfc8785.dumps(recipe)
+
+
+def train_place(model: Model) -> dict[str, Any] | None:
+    """What decides of a training in a cluster beside its commands (B5); None where it runs on the agent."""
+    block = train_block(model)
+    job = block.kubernetes if block else None
+    return {"image": job.image, "shards": job.shards} if job else None
 
 
 def read_recipe(store: Store, release: Stored) -> dict[str, Any]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from model_devops.building.inputs import Given, model_root
-from model_devops.building.recipe import read_recipe
-from model_devops.config.views import artifact_patterns, train_commands
+from model_devops.building.recipe import read_recipe, train_place
+from model_devops.config.durations import seconds
+from model_devops.config.types import Train
+from model_devops.config.views import artifact_patterns, train_block, train_commands
 from model_devops.content.files import Artifact, collect
 from model_devops.errors import FailedError, RefusedError, UsageError
 from model_devops.project import Project
 from model_devops.release.standing import is_revoked
 from model_devops.release.store import Stored
 
-#: What must be equal for training to be skipped, beside the recipe's `train` and the model's place (B5).
+#: What must be equal for training to be skipped, beside the recipe's `train`, `trainIn` and the model's place (B5).
 _DECISIVE = ("dataset", "code", "params", "runtime")
 
 
@@ -42,28 +45,47 @@ def _equal(project: Project, given: Given, stored: Stored) -> bool:
     if inputs.get("recipe") == given.digests["recipe"]:
         return True
     try:
-        return bool(read_recipe(project.store, stored).get("train") == train_commands(project.model))
+        recipe, model = read_recipe(project.store, stored), project.model
     except (RefusedError, OSError, ValueError, LookupError):
         return False  # its recipe is out of reach: train
+    return recipe.get("train") == train_commands(model) and recipe.get("trainIn") == train_place(model)
 
 
-def train(project: Project, venv: Path | None, environment: dict[str, str]) -> None:
+def train(project: Project, given: Given, venv: Path | None, environment: dict[str, str]) -> None:
     """Run the train commands. Files that were at the model's place before don't count as their output.
 
     Raises FailedError naming the command; the model that was there before is put back then.
     """
+    block = train_block(project.model)
+    with _aside(project):
+        if block and block.kubernetes:
+            from model_devops.building.in_cluster import train_there
+
+            failed = train_there(project, given, block, block.kubernetes, environment)
+        else:
+            failed = _train_here(project, block, venv, environment)
+        if failed:
+            raise FailedError(
+                "training failed: `{}` {}".format(*failed),
+                kind="train-failed",
+                hint="the output above says why; nothing was released",
+            )
+        _require_output(project)
+
+
+def _train_here(
+    project: Project, block: Train | None, venv: Path | None, environment: dict[str, str]
+) -> tuple[str, str] | None:
+    """The command that failed, and how; None where none did."""
     from model_devops.runtime.commands import run_command
 
-    with _aside(project):
-        for command in train_commands(project.model):
-            finished = run_command(command, project.folder, environment=environment, venv=venv)
-            if not finished.ok:
-                raise FailedError(
-                    f"training failed: `{command}` {finished.explain()}",
-                    kind="train-failed",
-                    hint="the output above says why; nothing was released",
-                )
-        _require_output(project)
+    end = time.monotonic() + seconds(block.timeout) if block else None
+    for command in train_commands(project.model):
+        left = None if end is None else max(end - time.monotonic(), 0.001)
+        finished = run_command(command, project.folder, environment=environment, venv=venv, timeout=left)
+        if not finished.ok:
+            return command, finished.explain()
+    return None
 
 
 def _require_output(project: Project) -> None:

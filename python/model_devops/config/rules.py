@@ -125,8 +125,10 @@ def _tests(document: dict[str, Any], places: Places) -> Iterator[Problem]:
     test = document.get("test")
     if test and test.get("run") == []:
         yield places.problem("no command measures the release", "test", "run")
-    if document.get("train") == []:
-        yield places.problem("no command makes the model", "train", hint="leave the key out if nothing trains it")
+    train = document.get("train")
+    at = ("train", "run") if isinstance(train, dict) else ("train",)
+    if [] in (train, train.get("run") if isinstance(train, dict) else None):
+        yield places.problem("no command makes the model", *at, hint="leave the key `train` out if nothing trains it")
     for name, block in _blocks(document).items():
         for index, condition in enumerate(block.get("requires") or []):
             if condition == "tested" and "test" not in document:

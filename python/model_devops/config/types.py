@@ -108,16 +108,31 @@ class KubernetesJob(Base, frozen=True):
         None
     )
     image: Annotated[
-        Pinned | None, Meta(description="With python3 and all that is needed; by default the release's.")
+        Pinned | None, Meta(description="With python3 and all that is needed. A test's default: the release's.")
     ] = None
     resources: Annotated[Resources | None, Meta(description="Of each pod: cpu, memory, gpu.")] = None
     shards: Annotated[
         Count, Meta(description="Pods at once; each finds MODEL_DEVOPS_SHARD and MODEL_DEVOPS_SHARDS.")
     ] = 1
+    pull_secret: Annotated[str | None, Meta(description="The Secret that the image is pulled with.")] = None
+
+
+class KubernetesTest(KubernetesJob, frozen=True):
+    """The same for a test, whose shards each measure something."""
+
     combine: Annotated[
         Command | None, Meta(description="Run here then: makes one metrics file of the shards' metrics.0.json, ….")
     ] = None
-    pull_secret: Annotated[str | None, Meta(description="The Secret that the image is pulled with.")] = None
+
+
+class Train(Base, frozen=True):
+    """How the model is made, and where."""
+
+    run: Command | list[Command]
+    timeout: Annotated[Duration, Meta(description="For all commands together.")] = "24h"
+    kubernetes: Annotated[
+        KubernetesJob | None, Meta(description="Run the commands as a Job in a cluster (docs/building.md).")
+    ] = None
 
 
 class Test(Base, frozen=True):
@@ -137,7 +152,7 @@ class Test(Base, frozen=True):
     ] = None
     timeout: Duration = "1h"
     kubernetes: Annotated[
-        KubernetesJob | None, Meta(description="Run the commands as a Job in a cluster (docs/testing.md).")
+        KubernetesTest | None, Meta(description="Run the commands as a Job in a cluster (docs/testing.md).")
     ] = None
 
 
@@ -325,7 +340,7 @@ class Model(Base, frozen=True):
         str | None,
         Meta(description="A folder, or oci://HOST/PATH in a registry; the default is the user's data folder (S1)."),
     ] = None
-    train: Annotated[Command | list[Command] | None, Meta(description="How the model is made.")] = None
+    train: Annotated[Command | list[Command] | Train | None, Meta(description="How the model is made.")] = None
     check: list[Command] | Check = field(default_factory=list)
     signature: Signature | None = None
     test: Test | None = None

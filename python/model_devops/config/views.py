@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from model_devops.config.types import Check, Model, Runtime
+from model_devops.config.types import Check, Model, Runtime, Train
 
 
 def train_commands(model: Model) -> list[str]:
     """The commands that make the model, in order; none where nothing trains it."""
-    train = model.train
+    train = model.train.run if isinstance(model.train, Train) else model.train
     return [train] if isinstance(train, str) else list(train or [])
+
+
+def train_block(model: Model) -> Train | None:
+    """How and where they run, where model.yaml says more of it than the commands."""
+    return model.train if isinstance(model.train, Train) else None
 
 
 def check_block(model: Model) -> Check:

@@ -8,35 +8,46 @@ from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 from model_devops.config.durations import seconds
-from model_devops.config.types import KubernetesJob, Test
+from model_devops.config.types import KubernetesTest, Test
 from model_devops.content.hashing import hash_files
+from model_devops.errors import UsageError
 from model_devops.images import tar
 from model_devops.project import Project
 from model_devops.release.blobs import Meter
 from model_devops.release.store import Stored
+from model_devops.runtime.jobs import running
+from model_devops.runtime.jobs.job import name_of
 from model_devops.testing import metrics, place
-from model_devops.testing.jobs import running
-from model_devops.testing.jobs.job import name_of
 from model_devops.testing.junit import Case
 
 Files = dict[str, tuple[Path, tuple[str, int]]]
 """What is sent by path: where it lies here, and what it is known to be."""
-KILLED = 137
-"""What a shell makes of a command that was ended by signal 9, as the kernel does where there is no memory."""
 
 
-def image_of(project: Project, release: Stored, block: KubernetesJob) -> str:
+def image_of(project: Project, release: Stored, block: KubernetesTest) -> str:
     """What the pods run, by digest. Raises UsageError where there is nothing."""
-    image = release.record.image
-    located = project.store.images.located(image) if image and not block.image else None
-    return running.image_for(block, located.reference if located else None)
+    if block.image:
+        return block.image
+    if release.record.image is None:
+        raise UsageError(
+            "test.kubernetes has no image to run: the release has none",
+            kind="no-image",
+            hint="write `image: HOST/PATH@sha256:…` there, or `package:` into model.yaml and build again",
+        )
+    return project.store.images.located(release.record.image).reference
+
+
+def numbered(name: str, shard: int, shards: int) -> str:
+    """`metrics.json` of shard 2 as `metrics.2.json`, where there are several."""
+    path = Path(name)
+    return path.with_name(f"{path.stem}.{shard}{path.suffix}").as_posix() if shards > 1 else name
 
 
 def cases(
     project: Project,
     release: Stored,
     test: Test,
-    block: KubernetesJob,
+    block: KubernetesTest,
     image: str,
     code: Mapping[str, Path],
     log: TextIO,
@@ -48,9 +59,9 @@ def cases(
     further = {path: (code[path], entry) for path, entry in hash_files(code).items()}
     wanted = _wanted(project, release, test, block, image, further)
     results = [test.metrics, *([test.junit] if test.junit else [])]
-    for shard in range(block.shards if block.shards > 1 else 0):
+    for shard in range(block.shards):
         for name in results:
-            metrics.clear(project.folder / running.numbered(name, shard))
+            metrics.clear(project.folder / numbered(name, shard, block.shards))
 
     def say(line: str) -> None:
         for stream in (sys.stderr, log):
@@ -64,13 +75,14 @@ def cases(
 
 
 def _wanted(
-    project: Project, release: Stored, test: Test, block: KubernetesJob, image: str, further: Files
+    project: Project, release: Stored, test: Test, block: KubernetesTest, image: str, further: Files
 ) -> running.Wanted:
     from model_devops.runtime.surroundings import identity_of
 
-    asked = [test.timeout, *(f"{path} {entry[0]}" for path, (_, entry) in sorted(further.items()))]
+    sent = [f"{path} {entry[0]}" for path, (_, entry) in sorted(further.items())]
+    asked = [release.digest, test.timeout, *sent]
     return running.Wanted(
-        name=name_of(project.model.name, release.digest, test.run, block, image, asked),
+        name=name_of(project.model.name, "test", test.run, block, image, asked),
         model=project.model.name,
         block=block,
         image=image,
@@ -78,6 +90,9 @@ def _wanted(
         commands=list(test.run),
         seconds=seconds(test.timeout),
         results=[test.metrics, *([test.junit] if test.junit else [])],
+        choose=lambda found: [one for one in found if one.kind == "file"],
+        though_failed=True,
+        rename=numbered,
     )
 
 
@@ -101,13 +116,9 @@ def _of_shard(test: Test, ended: running.Ended, shard: int, shards: int) -> list
     return found + [Case(command + where, skipped="a command before it failed") for command in skipped]
 
 
-def _failure(command: str, one: dict[str, object], block: KubernetesJob | None) -> str | None:
-    from model_devops.runtime.commands import Finished
-
-    done = Finished(int(str(one["code"])), str(one["tail"]), float(str(one["seconds"])), bool(one["late"]))
-    killed = done.code in (-9, KILLED) and not done.timed_out and block and block.resources and block.resources.memory
-    why = f" (perhaps for want of memory: test.kubernetes.resources.memory is {killed})" if killed else ""
-    return None if done.ok else f"`{command}` {done.explain()}{why}"
+def _failure(command: str, one: dict[str, object], block: KubernetesTest | None) -> str | None:
+    why = running.explain(one, block)
+    return f"`{command}` {why}" if why else None
 
 
 def _combined(project: Project, test: Test, command: str, log: TextIO) -> Case:

@@ -17,7 +17,7 @@ from model_devops.adapters.files import reports_folder
 from model_devops.building.branch import BuildPolicy
 from model_devops.building.summary import release_fields
 from model_devops.config.durations import seconds
-from model_devops.config.types import KubernetesJob, Test
+from model_devops.config.types import KubernetesTest, Test
 from model_devops.content.digest import digest
 from model_devops.content.files import collect
 from model_devops.content.hashing import hash_files
@@ -231,7 +231,7 @@ class _Run:
             self._add(junit.Case(command, failure, None, done.output_tail, done.seconds))
         return ok
 
-    def _run_elsewhere(self, block: KubernetesJob, code: dict[str, Path], log: TextIO) -> bool:
+    def _run_elsewhere(self, block: KubernetesTest, code: dict[str, Path], log: TextIO) -> bool:
         """The same in a cluster. Where it can't be run there, that is the test's failure, told as such."""
         from model_devops.testing.elsewhere import cases, image_of
 

@@ -71,8 +71,9 @@ class Round:
 @pytest.mark.timeout(3000)
 def test_random_kills_lose_nothing(mini, remote, home):
     dice = random.Random(SEED)
+    assert mini.build()["code"] == 0  # the first of all is slower than any other
     started = time.monotonic()
-    assert mini.build()["code"] == 0
+    assert mini.build("--param", "seed=9")["code"] == 0
     usual = time.monotonic() - started
     number, alive = 0, dict.fromkeys((BEGUN, TRAINING, CLAIMED), 0)
     while number < ROUNDS if SOAK else time.monotonic() < started + SECONDS or number < 9:
@@ -82,4 +83,4 @@ def test_random_kills_lose_nothing(mini, remote, home):
         number += 1
     assert all(alive.values()), f"seed {SEED}: each part was killed at least once: {alive}"
     tags = mini.git("ls-remote", "--tags", "--refs", "origin", "refs/tags/mini@*").splitlines()
-    assert len(tags) >= number + 1, "each has a version; one that was claimed and not named may be burnt"
+    assert len(tags) >= number + 2, "each has a version; one that was claimed and not named may be burnt"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cluster import Cluster
 from cluster_use import wait_for
 from deployed import Deployed, deployed_in
+from job_use import as_documented, nothing_left, running, told
 
 pytestmark = pytest.mark.timeout(300)
 BLOCK = """\
@@ -56,32 +53,6 @@ def tested(tmp_path: Path, cluster: Cluster, restricted_namespace: str, monkeypa
     block = BLOCK.replace("NAMESPACE", restricted_namespace)
     found.mini.commit("a test", **{"model.yaml": text + block, ".gitignore": ignore}, **evaluate())
     return found
-
-
-def nothing_left(deployed: Deployed) -> bool:
-    return not deployed.kubectl("get", "job,pod", "-o", "name").strip()
-
-
-#: What docs/testing.md says that CI needs.
-RIGHTS = [
-    ("batch", ["jobs"], ["get", "create", "delete"]),
-    ("", ["pods", "events"], ["list"]),
-    ("", ["pods/log"], ["get"]),
-    ("", ["pods/exec"], ["get", "create"]),
-]
-
-
-def as_documented(tested: Deployed, folder: Path) -> str:
-    """A kubeconfig with these rights and no others."""
-    rbac, named = "rbac.authorization.k8s.io", {"name": "ci"}
-    rules = [{"apiGroups": [group], "resources": names, "verbs": verbs} for group, names, verbs in RIGHTS]
-    account = {"kind": "ServiceAccount", "name": "default", "namespace": tested.namespace}
-    role = {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": named, "rules": rules}
-    reference = {"apiGroup": rbac, "kind": "Role", **named}
-    bound = {"roleRef": reference, "subjects": [account]}
-    binding = {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": named, **bound}
-    tested.cluster.apply(role, binding, namespace=tested.namespace)
-    return str(tested.cluster.as_account(tested.namespace, "default", folder / "ci.json"))
 
 
 def test_a_test_runs_in_a_pod_with_the_releases_files_and_nothing_is_left(tested: Deployed, tmp_path: Path) -> None:
@@ -135,15 +106,6 @@ def test_shards_run_side_by_side_and_are_combined_by_the_teams_command(tested: D
     wait_for(lambda: nothing_left(tested))
 
 
-def running(tested: Deployed, until: Callable[[], bool]) -> subprocess.Popen[str]:
-    """A test that is under way."""
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    command = [sys.executable, "-m", "model_devops", "test"]
-    found = subprocess.Popen(command, cwd=tested.mini.folder, env=os.environ, **pipes)
-    wait_for(until)
-    return found
-
-
 def evaluating(tested: Deployed) -> bool:
     pods = tested.kubectl("get", "pod", "-o", "name").split()
     return bool(pods) and "evaluating" in tested.cluster.run("logs", "-n", tested.namespace, pods[0]).stdout
@@ -151,7 +113,7 @@ def evaluating(tested: Deployed) -> bool:
 
 def test_a_build_that_was_killed_leaves_a_job_that_the_next_one_takes_up(tested: Deployed) -> None:
     tested.release(1, **evaluate("time.sleep(10)"))
-    with running(tested, lambda: evaluating(tested)) as first:
+    with running(tested, "test", lambda: evaluating(tested)) as first:
         first.kill()
     uid = tested.kubectl("get", "job", "-o", "jsonpath={.items[*].metadata.uid}")
     assert len(uid.split()) == 1
@@ -164,25 +126,21 @@ def test_a_build_that_was_killed_leaves_a_job_that_the_next_one_takes_up(tested:
 
 def test_a_build_that_is_told_to_end_removes_its_job(tested: Deployed) -> None:
     tested.release(1, **evaluate("time.sleep(60)"))
-    with running(tested, lambda: evaluating(tested)) as first:
+    with running(tested, "test", lambda: evaluating(tested)) as first:
         first.send_signal(signal.SIGTERM)
-        _, said = first.communicate(timeout=60)
-    assert first.returncode == 128 + signal.SIGTERM, said
+        first.wait(timeout=60)
+    assert first.returncode == 128 + signal.SIGTERM, told(tested)
     wait_for(lambda: nothing_left(tested))
 
 
 def test_a_job_that_somebody_removes_while_it_waits_for_a_node_ends_the_test(tested: Deployed) -> None:
     tested.settings("{namespace: ", "{resources: {cpu: '900'}, namespace: ")
     tested.release(1)
-    with running(
-        tested, lambda: "Pending" in tested.kubectl("get", "pod", "-o", "jsonpath={.items[*].status.phase}")
-    ) as first:
-        wait_for(lambda: "FailedScheduling" in tested.kubectl("get", "events"))
+    with running(tested, "test", lambda: "waits for a node: " in told(tested)) as first:
         tested.kubectl("delete", "job", "--all")
-        _, said = first.communicate(timeout=60)
-    assert first.returncode == 3, said
-    assert "waits for a node: " in said
-    assert "was removed by somebody else" in said
+        first.wait(timeout=60)
+    assert first.returncode == 3, told(tested)
+    assert "was removed by somebody else" in told(tested)
 
 
 def test_pods_that_cannot_run_end_the_test_early_with_the_cause(tested: Deployed) -> None:

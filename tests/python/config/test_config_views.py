@@ -113,7 +113,7 @@ def test_config_show_lists_all_problems_and_ends_with_2(tmp_path: Path, capsys: 
     assert run(["config", "show", "--file", str(tmp_path / "model.yaml")]) == 2
     shown = capsys.readouterr().err
     assert "model.yaml:1:1: nam: there is no such key" in shown
-    assert "model.yaml:2:8: train: must be text or a list; 1 is a whole number" in shown
+    assert "model.yaml:2:8: train: must be text or a list or a mapping; 1 is a whole number" in shown
 
 
 def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -77,7 +77,7 @@ def execute(
     command that took too long goes on in the container: Kubernetes has no way to end it. `stdin` needs Kubernetes 1.30.
     """
     given = None if stdin is None else [stdin]
-    return _executed(cluster, namespace, pod, container, argv, given, timeout, limit)
+    return _executed(cluster, namespace, pod, container, argv, given, timeout, _Written(limit))
 
 
 def fed(
@@ -92,7 +92,26 @@ def fed(
     limit: int = LIMIT,
 ) -> Executed:
     """The same with as much input as there is; a command that reads it slowly is waited for. It must write little."""
-    return _executed(cluster, namespace, pod, container, argv, stdin, timeout, limit)
+    return _executed(cluster, namespace, pod, container, argv, stdin, timeout, _Written(limit))
+
+
+def streamed(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    container: str,
+    argv: Sequence[str],
+    stdin: bytes,
+    into: Callable[[bytes], object],
+    *,
+    timeout: float,
+) -> Executed:
+    """The same with as much output as there is, handed on piece by piece. `timeout`: seconds without any of it."""
+    written = _Streamed(LIMIT, into, timeout)
+    try:
+        return _executed(cluster, namespace, pod, container, argv, [stdin], timeout, written)
+    except _NotTakenError as error:
+        raise error.cause from None
 
 
 def _executed(
@@ -103,12 +122,11 @@ def _executed(
     argv: Sequence[str],
     stdin: Iterable[bytes] | None,
     timeout: float,
-    limit: int,
+    written: _Written,
 ) -> Executed:
     query = [("container", container), ("stdout", "true"), ("stderr", "true")]
     query += [("stdin", "true")] * (stdin is not None) + [("command", word) for word in argv]
     protocols = ["v5.channel.k8s.io", "v4.channel.k8s.io"][: 1 if stdin is not None else 2]
-    written = _Written(limit)
     try:
         path = pod_path(namespace, pod, "exec")
         with opened(cluster.session, path, query, protocols, time.monotonic() + timeout) as stream:
@@ -139,14 +157,40 @@ class _Written:
     cut: bool = False
 
     def read(self, stream: Stream) -> None:
-        """Until the end; what is over the limit is not kept."""
-        kept = {_STDOUT: self.stdout, _STDERR: self.stderr, _ERROR: self.end}
+        """Until the end."""
         while (found := stream.receive()) is not None:
-            channel, data = found
-            if channel in kept:
-                left = self.limit - len(kept[channel])
-                kept[channel].extend(data[: max(0, left)])
-                self.cut = self.cut or len(data) > left
+            self.keep(stream, *found)
+
+    def keep(self, _: Stream, channel: int, data: bytes) -> None:
+        """What is over the limit is not kept."""
+        kept = {_STDOUT: self.stdout, _STDERR: self.stderr, _ERROR: self.end}
+        if channel in kept:
+            left = self.limit - len(kept[channel])
+            kept[channel].extend(data[: max(0, left)])
+            self.cut = self.cut or len(data) > left
+
+
+class _NotTakenError(Exception):
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class _Streamed(_Written):
+    def __init__(self, limit: int, into: Callable[[bytes], object], patience: float) -> None:
+        super().__init__(limit)
+        self._into, self._patience = into, patience
+
+    def keep(self, stream: Stream, channel: int, data: bytes) -> None:
+        """Output is handed on, and shows that the other side is alive."""
+        if channel != _STDOUT:
+            super().keep(stream, channel, data)
+            return
+        try:
+            self._into(data)
+        except OSError as error:  # a full disk here is no broken connection
+            raise _NotTakenError(error) from error
+        stream.deadline = time.monotonic() + self._patience
 
 
 def _code(end: bytes, pod: str, container: str, argv: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The Job of a test: what its pods run, under which name, with which rights (none)."""
+"""The Job: what its pods run, under which name, with which rights (none)."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ from model_devops.config.types import KubernetesJob
 from model_devops.manifests.values import DOMAIN, resources
 
 WORK = "/work"
-"""Where the files lie and the commands run."""
+"""In its folder `files` the files lie and the commands run."""
 WAIT = 900
-"""Seconds that a pod waits for its files, and for what it wrote to be fetched."""
-CONTAINER = "test"
+"""Seconds that a pod waits for its files, and for what it wrote to be fetched, without hearing of anybody."""
+WAITING = 86400
+"""Seconds that a Job may take beside its commands: waiting for nodes, and for files to go to and fro."""
+CONTAINER = "commands"
 USER = 65532
 LABEL = f"{DOMAIN}/job"
 _SHARDS = "batch.kubernetes.io/job-completion-index"
 
 
 def name_of(
-    model: str, release: str, commands: Sequence[str], wanted: KubernetesJob, image: str, further: Sequence[str]
+    model: str, what: str, commands: Sequence[str], wanted: KubernetesJob, image: str, further: Sequence[str]
 ) -> str:
-    """Equal for equal questions: a run that starts again finds the Job that it left. `further`: what else decides."""
-    asked = json.dumps([release, list(commands), image, list(further), msgspec.to_builtins(wanted)], sort_keys=True)
-    return f"{model[:40]}-test-{hashlib.sha256(asked.encode()).hexdigest()[:10]}"
+    """Equal for equal questions: a run that starts again finds the Job that it left.
+
+    `what`: `test` or `train`. `further`: what else decides, above all the digests of what is sent.
+    """
+    asked = json.dumps([list(commands), image, list(further), msgspec.to_builtins(wanted)], sort_keys=True)
+    return f"{model[:40]}-{what}-{hashlib.sha256(asked.encode()).hexdigest()[:10]}"
 
 
 def job(
@@ -45,7 +50,7 @@ def job(
             "completions": wanted.shards,
             "parallelism": wanted.shards,
             "backoffLimit": 0,
-            "activeDeadlineSeconds": int(seconds) + 2 * WAIT,
+            "activeDeadlineSeconds": int(seconds) + WAITING,
             "ttlSecondsAfterFinished": WAIT,
             "template": {"metadata": {"labels": labels}, "spec": _pod(wanted, image, variables)},
         },

@@ -1,13 +1,12 @@
-"""Running a test's commands as a Job: made or taken up, sent its files, followed, fetched from, removed.
+"""Running commands as a Job: made or taken up, sent its files, followed, fetched from, removed.
 
 The Job's name says what was asked. A build that was killed leaves it; the next one that asks the same finds it, and
-goes on where it is. A build that is told to end removes it.
+goes on where it is. A build that is told to end removes it, and so does the last of several that use it at once.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,13 +17,20 @@ from model_devops.adapters.kubernetes.client import Cluster, connect
 from model_devops.adapters.kubernetes.refusals import ExistsError
 from model_devops.config.types import KubernetesJob
 from model_devops.deploy.kubernetes import causes
-from model_devops.errors import FailedError, ModelDevopsError, UsageError
-from model_devops.testing.jobs import job as jobs
-from model_devops.testing.jobs.pod import Pod, written
+from model_devops.errors import FailedError, ModelDevopsError, UnreachableError
+from model_devops.runtime.jobs import job as jobs
+from model_devops.runtime.jobs.fetching import Choose, fetch
+from model_devops.runtime.jobs.pod import RECENT, Pod, Written
 
-LOOK = 1.0
-"""Seconds between two looks."""
+LOOK, SELDOM = 1.0, 5.0
+"""Seconds between two looks, at first and after some minutes."""
+PATIENCE = 900.0
+"""Seconds for which a cluster that doesn't answer is waited for: what runs there runs on meanwhile."""
+SENDS = 3
+"""Times that a pod's files are sent, where the connection breaks off."""
 KIND = "batch/v1/Job"
+KILLED = 137
+"""What a shell makes of a command that was ended by signal 9, as the kernel does where there is no memory."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,23 @@ class Wanted:
     seconds: float
     """For all commands together."""
     results: list[str]
-    """Files that are fetched, relative to the folder that the commands run in."""
+    """Files and folders of which something is wanted, relative to the folder that the commands run in."""
+    choose: Choose = list
+    """Which of the files there."""
+    though_failed: bool = False
+    """Whether they are wanted also where a command failed."""
+    rename: Callable[[str, int, int], str] = lambda name, _shard, _shards: name
+    """The name of a file of one of several shards here."""
 
 
 Tar = Callable[[], Iterable[bytes]]
-"""The release's files, made anew for each pod."""
+"""The files to send, made anew for each pod."""
 Ended = list[dict[str, Any]]
 """How the commands of a shard ended: code, tail, seconds, late."""
 
 
 def run(wanted: Wanted, tar: Tar, folder: Path, say: Callable[[str], None]) -> list[Ended]:
-    """Run it; what came of each shard. Its files lie in `folder` then, those of several shards as `NAME.N.SUFFIX`.
+    """Run it; what came of each shard. The wanted files of all shards lie in `folder` then.
 
     Raises FailedError (kind `job`) where the pods can't run, and what `Cluster` raises.
     """
@@ -82,8 +94,28 @@ class _Running:
             self._say(f"Job {wanted.name} in {wanted.block.namespace} is there already: it is taken up")
         try:
             yield
-        finally:
-            self._remove()
+        except BaseException:
+            self._leave(0)
+            raise
+        self._leave(RECENT + LOOK)
+
+    def _leave(self, patience: float) -> None:
+        """Remove the Job, unless another run uses it: for one that was killed just now, or also ends, is waited."""
+        end = time.monotonic() + patience
+        while not self._last():
+            if time.monotonic() >= end:
+                self._say(f"Job {self._wanted.name} is left to another run, which uses it too")
+                return
+            time.sleep(LOOK)
+        self._remove()
+
+    def _last(self) -> bool:
+        """Whether no other run uses the Job. A pod that can't be asked any more serves nobody."""
+        for pod in self._pods.values():
+            with contextlib.suppress(ModelDevopsError):
+                if not pod.leave():
+                    return False
+        return True
 
     def _clear_ended(self) -> None:
         """One that ended without anybody to fetch its results is of no use any more."""
@@ -163,26 +195,44 @@ class _Running:
                 raise FailedError(f"Job {wanted.name} gets no pods: {one.get('message')}", kind="job")
 
     def _begin(self, pod: Pod) -> None:
-        if "start" not in pod.marks():
-            pod.send(self._tar())
-            asked = {"commands": self._wanted.commands, "seconds": self._wanted.seconds}
-            pod.mark("start", json.dumps(asked))
+        for attempt in range(1, SENDS + 1):
+            try:
+                if "start" not in pod.marks():
+                    pod.send(self._tar())
+                    pod.start(self._wanted.commands, self._wanted.seconds)
+                break
+            except UnreachableError:
+                if attempt == SENDS:
+                    raise
         self._pods[pod.shard] = pod
 
     def wait(self) -> None:
         """Tell what the pods write until all of them are done."""
         done: set[int] = set()
+        began = heard = time.monotonic()
         while len(done) < len(self._pods):
-            there = {one["metadata"]["name"] for one in self._running_pods()}
-            for shard, pod in self._pods.items():
-                if pod.name not in there:
-                    raise FailedError(f"pod {pod.name} of Job {self._wanted.name} is gone", kind="job")
-                self._tell(pod)
-                if shard not in done and "result" in pod.marks():
-                    done.add(shard)
-            time.sleep(LOOK)
+            try:
+                done |= self._done(done)
+                heard = time.monotonic()
+            except UnreachableError as error:
+                if time.monotonic() - heard > PATIENCE:
+                    raise
+                self._say(f"{error.message}; the commands run on, it is asked again")
+            time.sleep(min(SELDOM, LOOK + (time.monotonic() - began) / 60))
         for pod in self._pods.values():
             self._tell(pod)
+
+    def _done(self, before: set[int]) -> set[int]:
+        """The shards that ended since. Raises FailedError where a pod is gone."""
+        there = {one["metadata"]["name"] for one in self._running_pods()}
+        found = set()
+        for shard, pod in self._pods.items():
+            if pod.name not in there:
+                raise FailedError(f"pod {pod.name} of Job {self._wanted.name} is gone", kind="job")
+            self._tell(pod)
+            if shard not in before and "result" in pod.marks():
+                found.add(shard)
+        return found
 
     def _tell(self, pod: Pod) -> None:
         shard = f"[{pod.shard}] " if len(self._pods) > 1 else ""
@@ -191,14 +241,29 @@ class _Running:
 
     def fetch(self, folder: Path) -> list[Ended]:
         """What the shards came to, in their order."""
-        found = []
+        ended = [pod.result() for _, pod in sorted(self._pods.items())]
+        if any(one["code"] for shard in ended for one in shard) and not self._wanted.though_failed:
+            return ended
+        for pod, files in self._written():
+            count = len(self._pods)
+            names = {one.name: self._wanted.rename(one.name, pod.shard, count) for one in files}
+            fetch(pod, files, folder, names)
+        return ended
+
+    def _written(self) -> list[tuple[Pod, list[Written]]]:
+        """What is wanted of each pod. Raises FailedError where two wrote the same file."""
+        found: list[tuple[Pod, list[Written]]] = []
+        by: dict[str, int] = {}
         for shard, pod in sorted(self._pods.items()):
-            names = {name: numbered(name, shard) for name in self._wanted.results} if len(self._pods) > 1 else {}
-            found.append(pod.result())
-            written(folder, pod.fetch(self._wanted.results), names)
-        for pod in self._pods.values():
-            with contextlib.suppress(ModelDevopsError):
-                pod.mark("fetched")
+            found.append((pod, self._wanted.choose(pod.listed(self._wanted.results))))
+            for one in found[-1][1]:
+                name = self._wanted.rename(one.name, shard, len(self._pods))
+                if by.setdefault(name, shard) != shard:
+                    raise FailedError(
+                        f"shards {by[name]} and {shard} both wrote {name}",
+                        kind="job",
+                        hint="let each write files of its own, named by MODEL_DEVOPS_SHARD",
+                    )
         return found
 
 
@@ -212,24 +277,16 @@ def _end(status: Any) -> str:
     for one in status.get("containerStatuses") or []:
         ended = (one.get("state") or {}).get("terminated") or {}
         if ended:
-            hint = "; raise `memory` in test.kubernetes.resources" if ended.get("reason") == "OOMKilled" else ""
+            hint = "; raise `memory` in `resources`" if ended.get("reason") == "OOMKilled" else ""
             return f"{ended.get('reason')}, exit code {ended.get('exitCode')}{hint}"
     return str(status.get("reason") or status.get("phase"))
 
 
-def numbered(name: str, shard: int) -> str:
-    """`metrics.json` of shard 2 as `metrics.2.json`."""
-    path = Path(name)
-    return path.with_name(f"{path.stem}.{shard}{path.suffix}").as_posix()
+def explain(ended: dict[str, Any], block: KubernetesJob | None) -> str | None:
+    """How a command failed, in words that follow its name; None where it didn't."""
+    from model_devops.runtime.commands import Finished
 
-
-def image_for(block: KubernetesJob, released: str | None) -> str:
-    """What the pods run. Raises UsageError where there is nothing."""
-    image = block.image or released
-    if image is None:
-        raise UsageError(
-            "test.kubernetes has no image to run: the release has none",
-            kind="no-image",
-            hint="write `image: HOST/PATH@sha256:…` there, or `package:` into model.yaml and build again",
-        )
-    return image
+    done = Finished(ended["code"], ended["tail"], ended["seconds"], ended["late"])
+    killed = done.code in (-9, KILLED) and not done.timed_out and block and block.resources and block.resources.memory
+    why = f" (perhaps for want of memory: kubernetes.resources.memory is {killed})" if killed else ""
+    return None if done.ok else done.explain() + why

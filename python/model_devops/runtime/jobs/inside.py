@@ -7,6 +7,7 @@ over.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -23,20 +24,34 @@ def there(name: str) -> bool:
 
 
 def wait(name: str, seconds: float) -> bool:
-    """Wait for a mark; whether it came."""
-    end = time.time() + seconds
-    while not there(name) and time.time() < end:
+    """Wait for a mark, as long as somebody is at work here and `seconds` more; whether it came."""
+    began = time.time()
+    while not there(name) and time.time() < max(began, seen()) + seconds:
         time.sleep(0.2)
     return there(name)
 
 
-def run(command: str, seconds: float) -> dict[str, object]:
-    """Run one command; how it ended."""
+def seen() -> float:
+    """When somebody was heard of last who sends files here, looks, or fetches."""
+    users = os.path.join(OWN, "users")
+    try:
+        return max([os.path.getmtime(os.path.join(users, name)) for name in os.listdir(users)] or [0.0])
+    except OSError:
+        return 0.0
+
+
+def run(command: str, seconds: float) -> "dict[str, object]":
+    """Run one command where the files lie; how it ended."""
     began, tail = time.time(), ""
     process = subprocess.Popen(
-        ["/bin/sh", "-c", command], cwd=WORK, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        ["/bin/sh", "-c", command],
+        cwd=os.path.join(WORK, "files"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
-    timer = threading.Timer(max(seconds, 0.001), process.kill)
+    timer = threading.Timer(max(seconds, 0.001), lambda: os.killpg(process.pid, signal.SIGKILL))
     timer.start()
     for line in process.stdout or []:
         text = line.decode("utf-8", "replace")

@@ -3,59 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shlex
-import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from model_devops.adapters.kubernetes.client import Cluster
-from model_devops.adapters.kubernetes.pods import Executed, execute, fed
+from model_devops.adapters.kubernetes.pods import Executed, execute, fed, streamed
 from model_devops.adapters.kubernetes.streams import pod_path
 from model_devops.errors import FailedError, UnreachableError
-from model_devops.testing.jobs.job import CONTAINER, WORK
+from model_devops.runtime.jobs import scripts
+from model_devops.runtime.jobs.job import CONTAINER, WORK
 
-SENDING, ASKING = 6 * 3600.0, 60.0
-"""Seconds for all files of a pod, and for a short question."""
+SENDING, ASKING, SILENT = 12 * 3600.0, 60.0, 300.0
+"""Seconds for all files of a pod, for a short question, and without a byte of what is fetched."""
 LARGEST = 64 << 20
-"""Bytes of what a test writes for us: metrics and reports."""
-_TAKE = """\
-import hashlib, os, sys, tarfile
-class Hashed:
-    sha256 = hashlib.sha256()
-    def read(self, size):
-        data = sys.stdin.buffer.read(size)
-        self.sha256.update(data)
-        return data
-found = Hashed()
-with tarfile.open(fileobj=found, mode="r|") as tar:
-    tar.extractall(sys.argv[1])
-while found.read(1 << 20):
-    pass
-print(found.sha256.hexdigest())
-"""
-_SAY = """\
-import os, sys
-own = os.path.join(sys.argv[1], ".model-devops-job")
-print(" ".join(name for name in ("start", "result") if os.path.exists(os.path.join(own, name))))
-"""
-_MARK = """\
-import os, sys
-path = os.path.join(sys.argv[1], ".model-devops-job", sys.argv[2])
-with open(path + ".new", "w") as stream:
-    stream.write(sys.argv[3])
-os.rename(path + ".new", path)
-"""
-_GIVE = """\
-import os, sys, tarfile
-with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
-    for name in sys.argv[2:]:
-        path = os.path.join(sys.argv[1], name)
-        if os.path.isfile(path):
-            tar.add(path, name, recursive=False)
-"""
+"""Bytes of an answer: names of files, and how commands ended."""
+RECENT = 30.0
+"""Seconds after which a run that wasn't heard of uses a pod no more."""
+RUN = uuid.uuid4().hex[:12]
+"""This run among those that use a pod."""
+
+
+class Written(NamedTuple):
+    """A file in the pod, relative to the folder of the commands. `kind`: `file`, `link` or `other`."""
+
+    name: str
+    size: int
+    kind: str
 
 
 class Pod:
@@ -68,14 +44,10 @@ class Pod:
 
     def marks(self) -> list[str]:
         """What happened in it so far: `start`, `result`."""
-        return self._python(_SAY).stdout.decode().split()
-
-    def mark(self, name: str, text: str = "") -> None:
-        """Tell it something."""
-        self._python(_MARK, name, text)
+        return self._python(scripts.LOOK, RUN).stdout.decode().split()
 
     def send(self, tar: Iterable[bytes]) -> None:
-        """Lay the files of a tar into its folder. Raises UnreachableError where they don't arrive as they are."""
+        """Lay the files of a tar beside its folder. Raises UnreachableError where they don't arrive as they are."""
         sha256 = hashlib.sha256()
 
         def hashed() -> Iterator[bytes]:
@@ -83,22 +55,39 @@ class Pod:
                 sha256.update(piece)
                 yield piece
 
-        argv = ["python3", "-c", _TAKE, WORK]
+        argv = ["python3", "-c", scripts.TAKE, WORK, RUN]
         done = fed(self._cluster, self._namespace, self.name, CONTAINER, argv, hashed(), timeout=SENDING)
         self._well(done, "take its files")
         if done.stdout.decode().strip() != sha256.hexdigest():
             raise UnreachableError(f"pod {self.name} got other bytes than were sent", kind="job", hint="run this again")
 
+    def start(self, commands: Sequence[str], seconds: float) -> None:
+        """Have it run these commands, `seconds` for all of them, where the files lie."""
+        self._python(scripts.START, RUN, json.dumps({"commands": list(commands), "seconds": seconds}))
+
     def result(self) -> list[dict[str, Any]]:
         """How each command ended."""
-        found: list[dict[str, Any]] = json.loads(self.fetch([".model-devops-job/result"])[".model-devops-job/result"])
+        found: list[dict[str, Any]] = json.loads(self._python(scripts.RESULT).stdout)
         return found
 
-    def fetch(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The bytes of those of its files that are there."""
-        done = self._python(_GIVE, *names)
-        with tarfile.open(fileobj=io.BytesIO(done.stdout), mode="r:") as tar:
-            return {one.name: (tar.extractfile(one) or io.BytesIO()).read() for one in tar if one.isfile()}
+    def listed(self, names: Iterable[str]) -> list[Written]:
+        """The files that are there of these names, and below these folders."""
+        done = self._python(scripts.LIST, json.dumps(list(names)))
+        return [Written(*one) for one in json.loads(done.stdout)]
+
+    def fetch(self, files: Sequence[Written], offset: int, into: Callable[[bytes], object]) -> str:
+        """Hand on their bytes, one file after the other, from `offset` of all of them on; the SHA-256 of all of them.
+
+        Raises UnreachableError where the connection breaks off, and what `into` raises.
+        """
+        argv = ["python3", "-c", scripts.GIVE, WORK, RUN, str(offset)]
+        wanted = json.dumps([[one.name, one.size] for one in files]).encode()
+        done = streamed(self._cluster, self._namespace, self.name, CONTAINER, argv, wanted, into, timeout=SILENT)
+        return self._well(done, "give what was written").stderr.decode().strip()
+
+    def leave(self) -> bool:
+        """Need it no more; whether nobody else does either. Then it may end."""
+        return self._python(scripts.LEAVE, RUN, str(RECENT)).stdout.split() == [b"0"]
 
     def said(self) -> list[str]:
         """The lines that it wrote since it was asked last."""
@@ -123,11 +112,3 @@ class Pod:
             why = f": {words[-1]}" if words else ": too much" if done.cut else ""
             raise FailedError(f"pod {self.name} can't {what}{why}", kind="job")
         return done
-
-
-def written(folder: Path, found: Mapping[str, bytes], rename: Mapping[str, str]) -> None:
-    """Put fetched files into the workspace, under other names where they are to have some."""
-    for name, data in found.items():
-        path = folder / rename.get(name, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
