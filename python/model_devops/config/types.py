@@ -255,6 +255,9 @@ class Verify(Base, frozen=True):
     metrics: Annotated[
         UrlPath | None, Meta(description="Where the server gives metrics, in Prometheus' text format.")
     ] = None
+    requests: Annotated[
+        Path | None, Meta(description="A file of the release with requests (JSON lines) that are asked as well.")
+    ] = None
     gates: Annotated[
         dict[str, Limit],
         Meta(

@@ -50,7 +50,7 @@ def _gate(
         yield places.problem("sets no limit", *at, allowed=("min", "max"))
     if figure.startswith(METRICS) and not verify.get("metrics"):
         yield places.problem("nothing says where metrics are", *at, hint="write `metrics: /metrics` beside `gates`")
-    if figure in (*LATENCIES, "wrong_answers") and not (document.get("serve") or {}).get("smoke"):
-        yield places.problem(
-            "no requests are sent", *at, hint="write requests into `serve.smoke`: those are asked again"
-        )
+    asked = (document.get("serve") or {}).get("smoke") or verify.get("requests")
+    if figure in (*LATENCIES, "wrong_answers") and not asked:
+        hint = "write requests into `serve.smoke`, those are asked again, or name a file with `requests`"
+        yield places.problem("no requests are sent", *at, hint=hint)

@@ -11,6 +11,7 @@ import msgspec
 from model_devops.building.recipe import serve_block
 from model_devops.config.types import Approval, Environment
 from model_devops.deploy.open import check_address, open_target
+from model_devops.deploy.recorded import of_release
 from model_devops.deploy.revision import VERIFIED
 from model_devops.deploy.stores import store_of
 from model_devops.deploy.target import Target
@@ -114,7 +115,10 @@ class Deploy:
         from model_devops.policy.templates import templates
 
         own = templates(self.project, ground.policy_read)
-        wanted = settings(ground.store or self.project.store, self.release, ground.block, own)
+        store = ground.store or self.project.store
+        wanted = settings(store, self.release, ground.block, own)
+        if ground.block.verify and ground.block.verify.requests:  # what is wrong with them is told before the rollout
+            of_release(store, self.release, ground.block.verify.requests)
         decided_on = list(dict.fromkeys(digest for one in found for digest in one.evidence))
         asked = {*ground.block.requires, "approval"}
         held = [one.name for one in found if one.name in asked]

@@ -22,13 +22,14 @@ from model_devops.config.types import Environment, Verify
 from model_devops.deploy import decision, evidence, states
 from model_devops.deploy.actor import Actor, acting
 from model_devops.deploy.proof import Checked, prove
+from model_devops.deploy.recorded import Recorded, of_release, turns
 from model_devops.deploy.recovery import recover
 from model_devops.deploy.reports import published
 from model_devops.deploy.restoring import title, undo, words
 from model_devops.deploy.revision import FAILED, INTERRUPTED, PENDING, VERIFIED, Place, Revision
 from model_devops.deploy.stores import as_kept
 from model_devops.deploy.target import Target, obstacle
-from model_devops.deploy.window import Window
+from model_devops.deploy.window import AT_ONCE, Window
 from model_devops.deploy.wish import Ground, Intent, Outcome, Wish
 from model_devops.errors import BusyError, InterruptedBySignal, ModelDevopsError, RestoredError
 from model_devops.project import Project
@@ -204,9 +205,13 @@ class Rollout:
     def _watched(self, revision: Revision, verify: Verify, levels: list[str]) -> Checked:
         """Let it serve for a while under watch (D13). What goes back to an older release is not held up by this."""
         self.say(f"watching what serves for {verify.window}")
-        window, began = Window(verify), monotonic()
-        cause = window.watch(lambda: self.target.sample(revision, verify.metrics))
+        window, began, requests = Window(verify), monotonic(), turns(self._recorded(revision, verify), AT_ONCE)
+        cause = window.watch(lambda: self.target.sample(revision, verify.metrics, next(requests)))
         return Checked(cause, levels, window.figures(), monotonic() - began)
+
+    def _recorded(self, revision: Revision, verify: Verify) -> list[Recorded]:
+        release = self.store.find(revision.release or "") if verify.requests else None
+        return of_release(self.store, release, verify.requests) if release and verify.requests else []
 
     def finish(self, revision: Revision, status: str, **changes: Any) -> Revision:
         """Give a pending revision its last status, and write its evidence (D2, D9)."""

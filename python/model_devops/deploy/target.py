@@ -6,12 +6,13 @@ revisions itself: nothing is kept beside it, so any agent that reaches the targe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from model_devops.config.types import Smoke
 from model_devops.deploy.revision import Place, Revision
 from model_devops.deploy.window import Sample
 from model_devops.errors import Problem, RefusedError
@@ -116,8 +117,11 @@ class Target(Protocol):
     def smoke(self, revision: Revision) -> list[str]:
         """Send the revision's smoke requests; returns what was wrong, one message each."""
 
-    def sample(self, revision: Revision, metrics: str | None) -> list[Sample]:
-        """Look at each server that serves the revision, for a window; `metrics`: where it gives some, if asked for."""
+    def sample(self, revision: Revision, metrics: str | None, requests: Sequence[Smoke]) -> list[Sample]:
+        """Look at each server that serves the revision, for a window.
+
+        `metrics`: where it gives some, if asked for. `requests`: what is asked beside the smoke requests.
+        """
 
     def save_report(self, revision: Revision, cause: str) -> list[Path]:
         """Save logs and state of a failed attempt before it is undone: the report first, then the server's log.

@@ -1,7 +1,7 @@
 """Watching what serves for a while before a rollout counts as verified (`verify` of an environment, D13).
 
-Each server is looked at itself, with no Service in between: readiness, starts, its answers to the smoke requests, and
-the metrics that it gives. What can't get better any more ends the window at once.
+Each server is looked at itself, with no Service in between: readiness, starts, its answers to the smoke requests and
+to recorded ones, and the metrics that it gives. What can't get better any more ends the window at once.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from model_devops.adapters.answers import Answer
 from model_devops.config.durations import seconds
 from model_devops.config.types import Limit, Smoke, Verify
 from model_devops.config.verify_rules import COUNTS, METRICS
-from model_devops.deploy.smoke import wrong
+from model_devops.deploy.recorded import wrong
 
 MOST = 20_000
 """Latencies of a server that are kept: of more, a random choice of so many."""
+AT_ONCE = 20
+"""Recorded requests that a server is asked at one look: the next ones at the next."""
 PERCENTS = (50, 95, 99)
 NONE = Limit(max=0)
 Ask = Callable[[str, str, object], Answer]
@@ -34,7 +36,7 @@ class Sample:
     ready: bool
     restarts: int
     latencies: list[float] = field(default_factory=list)
-    """Seconds, of the answers to the smoke requests."""
+    """Seconds, of the answers."""
     wrong: list[str] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -148,10 +150,10 @@ def _breach(server: str, seen: _Server, name: str, limit: Limit, *, final: bool)
         yield f"{server}: {name} is {lowest:g}, allowed at least {limit.min:g}"
 
 
-def sampled(server: str, restarts: int, ask: Ask, ready: str, smoke: Sequence[Smoke], metrics: str | None) -> Sample:
+def sampled(server: str, restarts: int, ask: Ask, ready: str, requests: Sequence[Smoke], metrics: str | None) -> Sample:
     """Ask one server. The first request is not measured: it may open a way that the others take."""
     found = Sample(server, ask("GET", ready, None).ok, restarts)
-    for item in smoke:
+    for item in requests:
         began = time.perf_counter()
         answer = ask(item.method, item.path, item.json)
         found.latencies.append(time.perf_counter() - began)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from model_devops.config.durations import seconds
 from model_devops.config.quantities import cpus, memory
 from model_devops.config.types import Serve
+from model_devops.deploy.recorded import Recorded
 from model_devops.release.record import Image
 from model_devops.testing import replay
-from model_devops.testing.replay import Recorded, Replay
+from model_devops.testing.replay import Replay
 
 if TYPE_CHECKING:
     from model_devops.adapters.containers import Container

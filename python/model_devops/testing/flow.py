@@ -21,7 +21,9 @@ from model_devops.config.types import KubernetesTest, Test
 from model_devops.content.digest import digest
 from model_devops.content.files import collect
 from model_devops.content.hashing import hash_files
+from model_devops.deploy import recorded
 from model_devops.deploy.actor import acting
+from model_devops.deploy.recorded import Recorded
 from model_devops.errors import FailedError, Problem, RefusedError, UsageError
 from model_devops.policy.person import Person
 from model_devops.project import Project
@@ -30,7 +32,6 @@ from model_devops.release.store import Stored
 from model_devops.testing import container, gates, junit, metrics, place, replay, reports
 from model_devops.testing.baseline import Running, Subject, commands_of, measure
 from model_devops.testing.metrics import Metrics
-from model_devops.testing.replay import Recorded
 from model_devops.versioning.standing import standing
 
 WRONG_ANSWERS = "container.wrong_answers"
@@ -163,7 +164,7 @@ class _Run:
         if self.test.requests is None:
             return []
         try:
-            return replay.read((self.project.folder / self.test.requests).read_bytes(), self.test.requests)
+            return recorded.read((self.project.folder / self.test.requests).read_bytes(), self.test.requests)
         except OSError as error:
             raise UsageError(
                 f"test.requests: {self.test.requests} can't be read: {error.strerror}",

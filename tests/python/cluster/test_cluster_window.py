@@ -15,6 +15,7 @@ VERIFY = """\
       window: 4s
       every: 1s
       metrics: /metrics
+      requests: asked.jsonl
       gates: {latency_p95_ms: {max: 5000}, metrics.errors_total: {max: 0}}
 """
 METERED = SERVE.replace(
@@ -43,7 +44,8 @@ def metered(*, grows: bool = False, dies: bool = False) -> str:
 def test_D13_pods_that_hold_are_verified_and_others_are_taken_back_as_a_whole(deployed: Deployed) -> None:
     deployed.settings("    min_ready: 1s\n", f"    min_ready: 1s\n{VERIFY}")
     deployed.settings("  digest: /model\n", "  digest: /model\n  smoke: [{path: /predict}]\n")
-    first = deployed.release(1, **{"serve.py": metered()})
+    deployed.settings("code: [", "code: [asked.jsonl, ")
+    first = deployed.release(1, **{"serve.py": metered(), "asked.jsonl": '{"path": "/me"}\n'})
     done = deployed.ok("deploy", "prod")
     assert "watching what serves for 4s" in done["err"]
     shown = json.dumps(deployed.ok("release", "show", first))
@@ -54,7 +56,11 @@ def test_D13_pods_that_hold_are_verified_and_others_are_taken_back_as_a_whole(de
     assert failed["code"] == 5, failed["err"]
     assert "metrics.errors_total is" in failed["error"]["message"]
     assert f"{first} runs again" in failed["error"]["message"]
-    deployed.release(3, **{"serve.py": metered(dies=True)})
+    deployed.release(3, **{"serve.py": metered(), "asked.jsonl": '{"path": "/me", "expect": {"uid": -1}}\n'})
+    failed = deployed.run("deploy", "prod")
+    assert failed["code"] == 5, failed["err"]
+    assert "(GET /me: uid is 65532, expected -1)" in failed["error"]["message"]
+    deployed.release(4, **{"serve.py": metered(dies=True), "asked.jsonl": '{"path": "/me"}\n'})
     failed = deployed.run("deploy", "prod")
     assert failed["code"] == 5, failed["err"]
     assert "wrong_answers is 1, allowed at most 0 (GET /predict gave no answer" in failed["error"]["message"]

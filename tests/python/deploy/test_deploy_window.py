@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from model_devops.config.types import Limit, Verify
-from model_devops.deploy.window import MOST, Sample, Window, parsed
+from model_devops.deploy.recorded import Recorded, turns
+from model_devops.deploy.window import AT_ONCE, MOST, Sample, Window, parsed
 
 
 class Clock:
@@ -145,13 +147,13 @@ def test_metrics_are_summed_over_labels_and_other_text_is_none() -> None:
         assert isinstance(parsed(strange), dict)
 
 
-def watch(served: Any, gates: str) -> None:
+def watch(served: Any, gates: str, further: str = "") -> None:
     """Let the environment `test` be watched."""
     path = served.folder / "model.yaml"
     start = "  test: {target: local, "
     text = path.read_text()
     assert start in text
-    path.write_text(text.replace(start, f"{start}verify: {{window: 3s, every: 1s, gates: {gates}}}, "))
+    path.write_text(text.replace(start, f"{start}verify: {{window: 3s, every: 1s, {further}gates: {gates}}}, "))
     served.git("commit", "-aqm", "watch")
 
 
@@ -205,3 +207,49 @@ def test_D13_a_run_killed_in_the_window_is_followed_by_a_whole_one(served: Any) 
     assert done["code"] == 0, done["err"]
     assert "watching what serves for 3s" in done["err"]
     assert served.revisions()[-1]["window"]["not_ready"] == 0
+
+
+def recorded(served: Any, count: int, **of_last: Any) -> None:
+    """So many requests in a file of the code; the last one is another."""
+    requests = [{"path": "/predict", "expect": {"ok": True}} for _ in range(count - 1)]
+    text = "\n".join(json.dumps(one) for one in [*requests, {"path": "/predict"} | of_last])
+    model = (served.folder / "model.yaml").read_text()
+    more = model.replace("model_digest.py]", "model_digest.py, asked.jsonl]")
+    served.commit("requests", **{"asked.jsonl": text + "\n", "model.yaml": more})
+
+
+def test_D13_recorded_requests_of_the_release_are_asked_all_of_them_in_turns(served: Any) -> None:
+    recorded(served, AT_ONCE + 9)
+    watch(served, "{latency_p95_ms: {max: 2000}}", "requests: asked.jsonl, ")
+    first = served.release()
+    done = served.run("deploy", "test")
+    assert done["code"] == 0, done["err"]
+    recorded(served, AT_ONCE + 9, status=404)  # the second look comes to it
+    served.release("seed: 2\n")
+    failed = served.run("deploy", "test")
+    assert failed["code"] == 5, failed["err"]
+    assert "(GET /predict gave 200" in failed["error"]["message"]
+    assert served.get("/env")["MODEL_DEVOPS_VERSION"] == first
+
+
+def test_D13_a_release_without_the_requests_or_with_broken_ones_is_refused_before_anything_changes(served: Any) -> None:
+    watch(served, "{}", "requests: asked.jsonl, ")
+    version = served.release()
+    refused = served.run("deploy", "test")
+    assert (refused["code"], refused["error"]["kind"]) == (4, "requests"), refused["err"]
+    assert f"{version} has no file asked.jsonl" in refused["error"]["message"]
+    assert served.run("plan", "test")["code"] == 4
+    recorded(served, 3, pth="/x")
+    served.release("seed: 2\n")
+    broken = served.run("deploy", "test")
+    assert broken["code"] == 2, broken["err"]
+    assert "asked.jsonl:3" in broken["err"]
+    assert not served.answers()
+
+
+@pytest.mark.parametrize(("count", "most"), [(3, 5), (5, 2), (4, 4), (0, 3)])
+def test_requests_come_in_turns(count: int, most: int) -> None:
+    requests = [Recorded(path=f"/{number}") for number in range(count)]
+    taken = [one.path for part in itertools.islice(turns(requests, most), 6) for one in part]
+    assert taken == [f"/{number % count}" for number in range(len(taken))] if count else not taken
+    assert len(taken) == 6 * min(count, most)

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from model_devops.deploy.recorded import MOST_PROBLEMS, Recorded, read, wrong
 from model_devops.errors import UsageError
-from model_devops.testing.replay import ENOUGH, MOST_PROBLEMS, Recorded, play, read, wrong
+from model_devops.testing.replay import ENOUGH, play
 
 
 def test_a_file_of_requests_is_read_with_all_that_is_wrong_at_once() -> None:
@@ -26,7 +27,7 @@ def test_what_is_wrong_with_a_line_is_said_as_for_model_yaml() -> None:
     )
     with pytest.raises(UsageError) as refused:
         read(lines, "r.jsonl")
-    assert refused.value.message == "test.requests: r.jsonl has 7 problems"
+    assert refused.value.message == "r.jsonl, which holds recorded requests, has 7 problems"
     found = [(problem.line, problem.message.partition(":")[0]) for problem in refused.value.problems]
     assert found == [
         (1, "pth"),

@@ -19,7 +19,7 @@ from model_devops.adapters.kubernetes.pods import execute
 from model_devops.adapters.kubernetes.problems import KIND
 from model_devops.adapters.kubernetes.refusals import NoProgramError, NotRunningError
 from model_devops.adapters.kubernetes.tunnel import Tunnel, forward
-from model_devops.config.types import Serve
+from model_devops.config.types import Serve, Smoke
 from model_devops.deploy.kubernetes.beside import FOLDER, beside
 from model_devops.deploy.kubernetes.records import Applied
 from model_devops.deploy.kubernetes.view import Object, is_ready
@@ -237,7 +237,7 @@ def _smoked(cluster: Cluster, pod: Object, serve: Serve) -> list[str]:
     return found
 
 
-def sample(cluster: Cluster, pod: Object, serve: Serve, metrics: str | None) -> Sample:
+def sample(cluster: Cluster, pod: Object, ready: str, requests: Sequence[Smoke], metrics: str | None) -> Sample:
     """One look at a pod, for a window."""
     name = f"pod {pod['metadata']['name']}"
     restarts = sum(one.get("restartCount") or 0 for one in (pod.get("status") or {}).get("containerStatuses") or [])
@@ -248,7 +248,7 @@ def sample(cluster: Cluster, pod: Object, serve: Serve, metrics: str | None) -> 
             def ask(method: str, path: str, body: object) -> Answer:
                 return tunnel.request(method, path, body=body, seconds=ANSWER)
 
-            return sampled(name, restarts, ask, serve.ready, serve.smoke, metrics)
+            return sampled(name, restarts, ask, ready, requests, metrics)
 
     try:
         found = _patiently(look)

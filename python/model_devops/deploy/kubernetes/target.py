@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from model_devops.adapters.files import write_atomic
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.adapters.kubernetes.pods import logs
 from model_devops.adapters.paths import data_folder
+from model_devops.config.types import Smoke
 from model_devops.deploy.kubernetes import applying, capacity, planning, proving, reporting
 from model_devops.deploy.kubernetes.causes import Doom
 from model_devops.deploy.kubernetes.files import released
@@ -260,11 +261,14 @@ class KubernetesTarget:
         found = proving.each(self._look().new_pods, lambda pod: proving.smoke(self.cluster, pod, serve))
         return [one for several in found for one in several]
 
-    def sample(self, revision: Revision, metrics: str | None) -> list[Sample]:
+    def sample(self, revision: Revision, metrics: str | None, requests: Sequence[Smoke]) -> list[Sample]:
         """See `Target.sample`. Every pod is asked, through the API server: latencies have its part in them."""
         self._hold.check_later()
         serve = serve_of(revision)
-        return proving.each(self._look().new_pods, lambda pod: proving.sample(self.cluster, pod, serve, metrics))
+        asked = [*serve.smoke, *requests]
+        return proving.each(
+            self._look().new_pods, lambda pod: proving.sample(self.cluster, pod, serve.ready, asked, metrics)
+        )
 
     def save_report(self, revision: Revision, cause: str) -> list[Path]:
         """See `Target.save_report`."""

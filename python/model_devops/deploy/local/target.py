@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from model_devops.adapters import clock
 from model_devops.adapters.answers import Answer
 from model_devops.adapters.files import write_atomic
 from model_devops.config.durations import seconds
-from model_devops.config.types import Serve
+from model_devops.config.types import Serve, Smoke
 from model_devops.deploy.local import http, sockets
 from model_devops.deploy.local.copies import Copies, as_seen_by, changed, measure
 from model_devops.deploy.local.records import Records
@@ -257,7 +257,7 @@ class LocalTarget:
             found += wrong(item, answer.status, answer.text)
         return found
 
-    def sample(self, revision: Revision, metrics: str | None) -> list[Sample]:
+    def sample(self, revision: Revision, metrics: str | None, requests: Sequence[Smoke]) -> list[Sample]:
         """See `Target.sample`."""
         serve, state = _serve(revision), self._runs.state()
         host, port = revision.settings["host"], revision.settings["port"]
@@ -266,7 +266,8 @@ class LocalTarget:
             return http.request(host, port, method, path, body=body, seconds=SMOKE_ANSWER)
 
         restarts = state.restarts if state else 0
-        return [sampled(f"the server on port {port}", restarts, ask, serve.ready, serve.smoke, metrics)]
+        asked = [*serve.smoke, *requests]
+        return [sampled(f"the server on port {port}", restarts, ask, serve.ready, asked, metrics)]
 
     def save_report(self, revision: Revision, cause: str) -> list[Path]:
         """See `Target.save_report`."""
