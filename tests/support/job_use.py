@@ -44,7 +44,7 @@ def running(
     tested: Deployed, verb: str, until: Callable[[], bool], number: int = 1
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A verb that is under way; ended with the block."""
-    command = [sys.executable, "-m", "model_devops", verb]
+    command = [sys.executable, "-m", "model_devops", *verb.split()]
     with output_of(tested, number).open("wb") as out:
         found = subprocess.Popen(command, cwd=tested.mini.folder, env=os.environ, stdout=out, stderr=out)
     try:

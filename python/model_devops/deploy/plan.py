@@ -53,7 +53,7 @@ def plan(wish: Deploy, target: Target) -> Plan:
         or _lacking(ground.store or wish.project.store, wish.release)
         or obstacle(planned.problems, wish.environment)
     )
-    notes = [ground.note] if ground.note else []
+    notes = [*([ground.note] if ground.note else []), *planned.notes]
     left = states.pending(revisions)
     if left is not None:
         notes.append(f"revision {left.number} is pending: the next run on {wish.environment} checks it first")

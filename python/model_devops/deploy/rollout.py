@@ -112,9 +112,12 @@ class Rollout:
         revisions = self.target.revisions()
         before = states.current(revisions)
         revision = self._draft(states.next_number(revisions), intent)
-        refused = obstacle(self.target.plan(revision).problems, self.environment)
+        planned = self.target.plan(revision)
+        refused = obstacle(planned.problems, self.environment)
         if refused is not None:
             raise refused
+        for note in planned.notes:
+            self.say(note)
         self.prepare(revision, intent.release)
         if self.target.place() is None:
             self.target.save_place(self._first_place(intent, ground))

@@ -52,6 +52,8 @@ class Planned:
     changes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """What makes the rollout impossible: for example a port held by somebody else."""
+    notes: list[str] = field(default_factory=list)
+    """What may keep it from finishing."""
 
 
 def obstacle(problems: list[str], environment: str) -> RefusedError | None:

@@ -15,7 +15,7 @@ ALWAYS: list[tuple[str, list[str], list[str]]] = [
     ("", ["secrets"], ["get", "list", "create", "update", "delete"]),  # the revisions' records
     ("coordination.k8s.io", ["leases"], ["get", "create", "update"]),  # the lock
     ("apps", ["replicasets"], ["list"]),
-    ("", ["pods", "events", "resourcequotas"], ["list"]),
+    ("", ["pods", "events", "resourcequotas", "limitranges"], ["list"]),
     ("", ["pods/log"], ["get"]),
     ("", ["pods/exec", "pods/portforward"], ["get", "create"]),  # `get` before Kubernetes 1.35, `create` since
 ]

@@ -102,7 +102,15 @@ def test_what_cannot_finish_is_told_by_plan_and_not_begun(deployed: Deployed) ->
     too_big = deployed.run("plan", "prod", "--release", first)
     assert too_big["code"] == 4, too_big["err"]
     assert "node" in too_big["err"]
-    deployed.settings("    resources: {cpu: '900'}\n", "    templates: t\n")
+    limit: dict[str, Any] = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "modest"}}
+    limit["spec"] = {"limits": [{"type": "Container", "max": {"cpu": "500m"}}]}
+    deployed.cluster.apply(limit, namespace=deployed.namespace)
+    deployed.settings("    resources: {cpu: '900'}\n", "    resources: {cpu: 600m}\n")
+    immodest = deployed.run("plan", "prod", "--release", first)
+    assert immodest["code"] == 4, immodest["err"]
+    assert "0.6 of cpu as its requests, and the LimitRange modest" in immodest["err"]
+    deployed.kubectl("delete", "limitrange", "modest")
+    deployed.settings("    resources: {cpu: 600m}\n", "    templates: t\n")
     text = DEPLOYMENT.replace("matchLabels: {{ selector }}\n  strategy", "matchLabels: {app: mini}\n  strategy")
     other = text.replace("labels: {{ pod_labels }}", 'labels: {app: mini, app.kubernetes.io/instance: "{{ name }}"}')
     deployed.release(3, **{"t/deployment.yaml.j2": other})

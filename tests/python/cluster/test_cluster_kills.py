@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from deployed import Deployed
 from model_devops import faults
 
+SOAK, SEED = bool(os.environ.get("MODEL_DEVOPS_SOAK")), int(os.environ.get("MODEL_DEVOPS_SEED", "20260000"))
 pytestmark = pytest.mark.timeout(400)
 #: Of a revision that comes up: the object before which the run ends, for the first, some one and the last.
 APPLYING = ("kubernetes.mid-apply:1", "kubernetes.mid-apply:4", "kubernetes.mid-apply:5")
@@ -127,3 +133,24 @@ def test_records_that_are_not_needed_any_more_go_also_after_a_run_killed_there(q
     must_be_in_order(quick, "turn9")
     sets = [one["metadata"]["name"] for one in quick.objects("secret") if one["metadata"]["name"].endswith(".applied")]
     assert len(sets) <= 11
+
+
+if SOAK:  # the points above are named; these are none
+
+    @pytest.mark.soak
+    @pytest.mark.timeout(3600)
+    def test_D6_random_kills_of_whatever_is_done_are_followed_by_runs_that_succeed(quick: Deployed) -> None:
+        dice, before, number = random.Random(SEED), "none", 0
+        end = time.monotonic() + 1800
+        while time.monotonic() < end:
+            number += 1
+            now, rest = f"turn{number}", dice.uniform(0.3, 9)
+            turn(quick, before, now)
+            command = [sys.executable, "-m", "model_devops", "deploy", "prod", "--release", "1.0.0"]
+            with subprocess.Popen(command, cwd=quick.mini.folder, stderr=subprocess.DEVNULL) as running:
+                time.sleep(rest)
+                running.kill()
+            again = quick.run("deploy", "prod", "--release", "1.0.0")
+            assert again["code"] == 0, f"seed {SEED}, round {number}, killed after {rest:.3f} s: {again['err']}"
+            must_be_in_order(quick, now)
+            before = now

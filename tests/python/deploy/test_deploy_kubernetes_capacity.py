@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_devops.deploy.kubernetes.capacity import problems
+from model_devops.deploy.kubernetes.capacity import notes, problems
 from model_devops.errors import RefusedError
 
 
 class Cluster:
     """Answers with what the arithmetic is about; a real one is asked in the tests of the cluster."""
 
-    def __init__(self, quotas: list[dict[str, Any]] | None = None, nodes: list[dict[str, str]] | None = None) -> None:
-        self.answers: dict[str, Any] = {"ResourceQuota": quotas or []}
-        self.answers["Node"] = [{"status": {"allocatable": one}} for one in nodes] if nodes is not None else None
+    def __init__(
+        self,
+        quotas: list[dict[str, Any]] | None = None,
+        nodes: list[dict[str, str]] | None = None,
+        limits: list[dict[str, Any]] | None = None,
+        pods: list[dict[str, Any]] | None = None,
+    ) -> None:
+        self.answers: dict[str, Any] = {"ResourceQuota": quotas or [], "Pod": pods}
+        self.answers["LimitRange"] = [{"metadata": {"name": "l"}, "spec": {"limits": limits or []}}]
+        self.answers["Node"] = (
+            [
+                {
+                    "metadata": {"name": f"n{number}"},
+                    "spec": {},
+                    "status": {"allocatable": {"pods": "9", "memory": "64Gi"} | one},
+                }
+                for number, one in enumerate(nodes)
+            ]
+            if nodes is not None
+            else None
+        )
 
     def list(self, kind: str, namespace: str) -> list[Any]:
         found: list[Any] | None = self.answers[kind]
@@ -70,3 +88,62 @@ def test_a_pod_larger_than_any_node_never_runs() -> None:
 
 def test_what_may_not_be_looked_at_is_left_out() -> None:
     assert not found(Cluster(nodes=None), deployment(cpu="64"))
+
+
+def limit(kind: str, **bounds: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"type": kind, **bounds}]
+
+
+def test_what_a_limit_range_forbids_is_told_of_containers_and_pods() -> None:
+    wanted = deployment(cpu="2", memory="512Mi")
+    (problem,) = found(Cluster(limits=limit("Container", max={"cpu": "1500m"})), wanted)
+    assert "container server has 2 of cpu as its requests, and the LimitRange l allows at most 1500m" in problem
+    problems = found(Cluster(limits=limit("Pod", min={"memory": "2Gi"})), wanted)
+    assert [text.partition(": ")[2].partition(",")[0] for text in problems] == [
+        "a pod has 512Mi of memory as its requests",
+        "a pod has 1Gi of memory as its limits",
+    ]
+    assert "allows at least 2Gi" in problems[0]
+    assert not found(Cluster(limits=limit("Container", max={"cpu": "2"}, min={"memory": "512Mi"})), wanted)
+    assert not found(Cluster(limits=limit("PersistentVolumeClaim", max={"cpu": "1"})), wanted)
+
+
+def pod(node: str | None, phase: str = "Running", **requests: str) -> dict[str, Any]:
+    spec: dict[str, Any] = {"containers": [{"name": "a", "resources": {"requests": requests}}]}
+    return {"spec": spec | ({"nodeName": node} if node else {}), "status": {"phase": phase}}
+
+
+def noted(cluster: Cluster, wanted: dict[str, Any], there: dict[str, Any] | None = None) -> list[str]:
+    return list(notes(cluster, wanted, there))  # type: ignore[arg-type]
+
+
+def test_room_is_counted_node_by_node_and_what_is_scarce_is_named() -> None:
+    nodes, pods = [{"cpu": "4"}, {"cpu": "4"}], [pod("n0", cpu="3"), pod("n1", cpu="1"), pod(None, cpu="9")]
+    (note,) = noted(Cluster(nodes=nodes, pods=pods), deployment(cpu="2"))
+    assert "3 more pods at its height, and the nodes of today have room for 1 of them (cpu is scarce)" in note
+    assert not noted(Cluster(nodes=nodes, pods=pods), deployment(replicas=1, cpu="2"))
+    ended = [pod("n0", "Succeeded", cpu="3"), pod("n1", "Failed", cpu="4")]
+    assert not noted(Cluster(nodes=nodes, pods=ended), deployment(cpu="2"))
+    gpus = [{"cpu": "64", "nvidia.com/gpu": "2"}]
+    busy = [pod("n0", **{"nvidia.com/gpu": "1"})]
+    (note,) = noted(Cluster(nodes=gpus, pods=busy), deployment(2, **{"nvidia.com/gpu": "1"}))
+    assert "room for 1 of them (nvidia.com/gpu is scarce)" in note
+    few = [{"cpu": "64", "pods": "2"}]
+    assert "(pods is scarce)" in noted(Cluster(nodes=few, pods=[pod("n0")]), deployment(cpu="1"))[0]
+
+
+def test_nodes_that_take_no_such_pods_are_no_room() -> None:
+    cluster, there = Cluster(nodes=[{"cpu": "4"}, {"cpu": "4"}], pods=[pod("n0")]), deployment(cpu="1")
+    cluster.answers["Node"][0]["spec"] = {"taints": [{"key": "special", "effect": "NoSchedule"}]}
+    cluster.answers["Node"][1]["spec"] = {"unschedulable": True}
+    assert not noted(cluster, deployment(cpu="1"), there), "nothing is added"
+    cluster.answers["Node"][1]["spec"] = {"taints": [{"key": "slow", "effect": "PreferNoSchedule"}]}
+    assert not noted(cluster, deployment(cpu="1"))
+    assert noted(cluster, deployment(cpu="2"))
+    tolerant = deployment(cpu="2")
+    tolerant["spec"]["template"]["spec"]["tolerations"] = [{"key": "special", "operator": "Exists"}]
+    assert not noted(cluster, tolerant)
+
+
+def test_room_is_not_told_where_pods_may_not_be_listed() -> None:
+    assert not noted(Cluster(nodes=[{"cpu": "1"}], pods=None), deployment(cpu="1"))

@@ -1,7 +1,7 @@
-"""Arithmetic before a rollout: whether it can finish with the quota, limits and nodes that there are.
+"""Arithmetic before a rollout: whether it can finish with the quotas, limits and nodes that there are.
 
-Only what is certain is a problem: a node that an autoscaler may add is unknown here, so a cluster in which a pod fits
-on no node of today is told as a note where nodes may come, and as a problem where the pod is larger than any node.
+Only what is certain is a problem. A node that an autoscaler may add is unknown here: that pods find no room on the
+nodes of today is a note, that one is larger than each of them a problem.
 """
 
 from __future__ import annotations
@@ -49,9 +49,79 @@ def problems(cluster: Cluster, namespace: str, deployment: Object, there: Object
     more = _more_pods(deployment, there)
     for quota in _list(cluster, "ResourceQuota", namespace):
         yield from _over(quota, deployment, more)
+    for ranges in _list(cluster, "LimitRange", namespace):
+        yield from _outside(ranges, deployment["spec"]["template"])
     nodes = _list(cluster, "Node", EVERYWHERE)
     if nodes:
         yield from _too_large(nodes, deployment["spec"]["template"])
+
+
+def notes(cluster: Cluster, deployment: Object, there: Object | None) -> Iterator[str]:
+    """How many of the pods that are added at the height find no room on the nodes of today, where we may look."""
+    more, template = _more_pods(deployment, there), deployment["spec"]["template"]
+    nodes = [one for one in _list(cluster, "Node", EVERYWHERE) if _takes(one, template)] if more else []
+    pods = _list(cluster, "Pod", EVERYWHERE) if nodes else []
+    if not pods:
+        return
+    wanted = {**pod_amounts(template, "requests"), "pods": Fraction(1)}
+    free = [_free(one, pods) for one in nodes]
+    room = sum(min(_times(left, name, value) for name, value in wanted.items()) for left in free)
+    if room < more:
+        scarce = min(wanted, key=lambda name: sum(_times(left, name, wanted[name]) for left in free))
+        yield (
+            f"{more} more pods at its height, and the nodes of today have room for {room} of them ({scarce} is scarce):"
+            " it fails after two minutes unless a node comes or something ends"
+        )
+
+
+def _takes(node: Object, template: Object) -> bool:
+    """Whether a node is open to pods of this template, as far as taints say."""
+    spec = node.get("spec") or {}
+    tolerated = {one.get("key") for one in template["spec"].get("tolerations") or []}
+    closed = [one for one in spec.get("taints") or [] if one.get("effect") in ("NoSchedule", "NoExecute")]
+    return not spec.get("unschedulable") and all(one.get("key") in tolerated for one in closed)
+
+
+def _free(node: Object, pods: Iterable[Object]) -> Amounts:
+    """What a node has left, by what its pods ask for."""
+    name = node["metadata"]["name"]
+    on = [one for one in pods if one["spec"].get("nodeName") == name and not _over_with(one)]
+    used = _sum([*(pod_amounts(one, "requests") for one in on), {"pods": Fraction(len(on))}])
+    allocatable = (node.get("status") or {}).get("allocatable") or {}
+    return {what: _amount(value) - used.get(what, Fraction(0)) for what, value in allocatable.items()}
+
+
+def _over_with(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _times(left: Amounts, name: str, each: Fraction) -> int:
+    """How often an amount is there."""
+    return max(0, int(left.get(name, Fraction(0)) // each)) if each else 1 << 30
+
+
+def _outside(ranges: Object, template: Object) -> Iterator[str]:
+    """What a LimitRange forbids a container, or a pod as a whole; what it fills in by itself is within it."""
+    pod = {"requests": pod_amounts(template, "requests"), "limits": pod_amounts(template, "limits")}
+    each = [
+        (f"container {one['name']}", {"requests": _of(one, "requests"), "limits": _of(one, "limits")})
+        for one in template["spec"].get("containers") or []
+    ]
+    for limit in ranges["spec"].get("limits") or []:
+        for who, amounts in {"Container": each, "Pod": [("a pod", pod)]}.get(limit.get("type"), []):
+            for which, found in amounts.items():
+                yield from _beyond(limit, who, which, found, ranges["metadata"]["name"])
+
+
+def _beyond(limit: Object, who: str, which: str, found: Amounts, name: str) -> Iterator[str]:
+    for what, value in found.items():
+        for bound, beyond in (("max", 1), ("min", -1)):
+            allowed = (limit.get(bound) or {}).get(what)
+            if allowed is not None and (value - _amount(allowed)) * beyond > 0:
+                yield (
+                    f"the rollout can't finish: {who} has {_said(value)} of {what} as its {which}, and the LimitRange"
+                    f" {name} allows {'at most' if beyond > 0 else 'at least'} {allowed}"
+                )
 
 
 def _list(cluster: Cluster, kind: str, namespace: str) -> list[Any]:

@@ -38,6 +38,8 @@ class Doom:
     hint: str | None = None
     container: str | None = None
     """Whose log may tell more."""
+    everywhere: bool = False
+    """True of the cluster, and not of this pod alone: others that are ready don't speak against it."""
 
 
 def of_pod(pod: Object, events: Sequence[Object], age: float) -> Doom | None:
@@ -133,7 +135,8 @@ def _failed_probe(name: str, events: Sequence[Object]) -> str | None:
 def _unscheduled(status: Object, age: float) -> Doom | None:
     for one in status.get("conditions") or []:
         if one.get("type") == "PodScheduled" and one.get("status") == "False" and age >= UNSCHEDULABLE:
-            return Doom(f"no node takes it: {one.get('message') or one.get('reason')}")
+            hint = "ask for less, or have the cluster add nodes; `plan` tells how much room there is where it may look"
+            return Doom(f"no node takes it: {one.get('message') or one.get('reason')}", hint, everywhere=True)
     return None
 
 

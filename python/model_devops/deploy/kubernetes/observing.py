@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,11 @@ from model_devops.deploy.kubernetes.view import View
 from model_devops.deploy.proof import image_digest
 from model_devops.deploy.revision import Revision
 from model_devops.deploy.target import Observation
+from model_devops.manifests import quantities
 from model_devops.manifests.values import serve_of
+
+_AMOUNT = re.compile(r"\.(limits|requests)\.[^\[\]]+$|\.(sizeLimit|averageValue|storage|divisor)$")
+"""Fields that hold quantities."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,17 @@ def differing(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
             yield from differing(one, other, f"{path}[{index}]")
-    elif wanted != found and not (wanted in ({}, [], None, False, 0, "") and found is None):
+    elif not _same(wanted, found, path):
         yield path
+
+
+def _same(wanted: Any, found: Any, path: str) -> bool:
+    """Equal, or left out where it is the default, or the same quantity: a cluster keeps `1024Mi` as `1Gi`, 1 as `1`."""
+    if wanted == found or (found is None and wanted in ({}, [], None, False, 0, "")):
+        return True
+    if not _AMOUNT.search(path) or path.startswith("data."):
+        return False
+    return quantities.amount(wanted) == quantities.amount(found) is not None
 
 
 @dataclass(frozen=True)

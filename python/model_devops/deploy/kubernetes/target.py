@@ -160,6 +160,7 @@ class KubernetesTarget:
         if deployment is not None:
             there = self.cluster.get("Deployment", deployment["metadata"]["name"], self.namespace)
             found.problems.extend(capacity.problems(self.cluster, self.namespace, deployment, there))
+            found.notes.extend(capacity.notes(self.cluster, deployment, there))
         return found
 
     def _before(self) -> list[Object]:

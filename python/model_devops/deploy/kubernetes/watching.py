@@ -74,15 +74,14 @@ class Watch:
             self._say(text)
 
     def _doom(self, view: View) -> Doom | None:
-        """Why the new ReplicaSet can't become ready: when all of its pods can't, or none can be made."""
+        """Why the new ReplicaSet can't become ready: all its pods can't, no more can be made, or no node takes one."""
         current, pods = view.current, view.new_pods
         refused = causes.of_replica_set((current or {}).get("status", {}).get("conditions") or [])
         if refused is not None and view.ready == len(pods):
             return refused
-        if not pods or view.ready:
-            return None
         found = [self._of_pod(pod) for pod in pods]
-        return found[0] if all(found) else None
+        lasting = next((one for one in found if one and one.everywhere), None)
+        return found[0] if found and all(found) else lasting
 
     def _of_pod(self, pod: Object) -> Doom | None:
         uid = pod["metadata"]["uid"]
