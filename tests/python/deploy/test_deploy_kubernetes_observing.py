@@ -6,38 +6,47 @@ from typing import Any
 
 import pytest
 
+from model_devops.deploy.kubernetes.foreign import owned
 from model_devops.deploy.kubernetes.observing import differing
 
 
-def limits(**amounts: Any) -> dict[str, Any]:
-    named = {name.replace("__", ".").replace("_S_", "/"): amount for name, amount in amounts.items()}
-    return {"spec": {"containers": [{"resources": {"limits": named}}]}}
+def server(**fields: Any) -> dict[str, Any]:
+    return {"spec": {"containers": [{"name": "spy"}, {"name": "server", **fields}]}}
+
+
+def kept(there: dict[str, Any], *names: str, manager: str = "model-devops") -> dict[str, Any]:
+    """As the cluster keeps it: with whose the fields of the server are."""
+    limits = {"f:limits": {f"f:{name}": {} for name in names}}
+    fields = {"f:spec": {"f:containers": {'k:{"name":"server"}': {".": {}, "f:name": {}, "f:resources": limits}}}}
+    entry = {"manager": manager, "operation": "Apply", "fieldsV1": fields}
+    return there | {"metadata": {"managedFields": [entry]}}
+
+
+def limited(**limits: Any) -> dict[str, Any]:
+    return server(resources={"limits": {name.replace("__", "."): amount for name, amount in limits.items()}})
+
+
+def found(wanted: dict[str, Any], there: dict[str, Any]) -> list[str]:
+    return list(differing(wanted, there, owned(there)))
+
+
+def test_what_is_ours_still_is_as_it_was_applied_in_whatever_words() -> None:
+    wanted, there = limited(memory="1024Mi", example__com=1), limited(memory="1Gi", example__com="1")
+    assert found(wanted, kept(there, "memory", "example.com")) == []
+    assert found(wanted, kept(there, "example.com")) == ["spec.containers[1].resources.limits.memory"]
+    assert len(found(wanted, kept(there, "memory", "example.com", manager="ada"))) == 2
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("wanted", "there", "fields"),
     [
-        (limits(memory="1024Mi"), limits(memory="1Gi")),
-        (limits(cpu="0.5"), limits(cpu="500m")),
-        (limits(cpu=1), limits(cpu="1")),
-        (limits(nvidia__com_S_gpu=1), limits(nvidia__com_S_gpu="1")),
-        ({"spec": {"emptyDir": {"sizeLimit": "2048Mi"}}}, {"spec": {"emptyDir": {"sizeLimit": "2Gi"}}}),
+        ({"data": {"a": "1024Mi"}}, {"data": {"a": "1Gi"}}, ["data.a"]),
+        ({"data": {"a": "1"}}, {"data": {"a": "1", "b": "2"}}, []),
+        ({"spec": {"args": ["a", "b"]}}, {"spec": {"args": ["a"]}}, ["spec.args"]),
+        ({"spec": {"args": [], "x": None, "y": 0}}, {"spec": {}}, []),
+        (server(image="a"), server(image="b"), ["spec.containers[1].image"]),
+        (server(image="a"), {}, ["spec.containers"]),
     ],
 )
-def test_a_quantity_in_other_words_is_no_change(wanted: Any, found: Any) -> None:
-    assert list(differing(wanted, found)) == []
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found", "field"),
-    [
-        (limits(memory="1024Mi"), limits(memory="1G"), "spec.containers[0].resources.limits.memory"),
-        (limits(memory="1Gi"), limits(), "spec.containers[0].resources.limits.memory"),
-        (limits(memory="big"), limits(memory="large"), "spec.containers[0].resources.limits.memory"),
-        ({"data": {"limits.memory": "1024Mi"}}, {"data": {"limits.memory": "1Gi"}}, "data.limits.memory"),
-        ({"spec": {"args": ["1024Mi"]}}, {"spec": {"args": ["1Gi"]}}, "spec.args[0]"),
-        ({"spec": {"value": 1}}, {"spec": {"value": "1"}}, "spec.value"),
-    ],
-)
-def test_other_amounts_and_other_words_elsewhere_are(wanted: Any, found: Any, field: str) -> None:
-    assert list(differing(wanted, found)) == [field]
+def test_without_a_word_on_whose_it_is_values_are_compared(wanted: Any, there: Any, fields: list[str]) -> None:
+    assert found(wanted, {"metadata": {}} | there) == fields

@@ -29,6 +29,11 @@ def added(there: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(one["manager"], field) for one in _managed(there) if _foreign(one) for field in _fields(_owned(one), ours)]
 
 
+def owned(there: Mapping[str, Any]) -> Object | None:
+    """All fields of an object that are as we applied them, as trees of `f:NAME` and `k:{…}`; None: nobody tells."""
+    return next((one["fieldsV1"] or None for one in _managed(there) if _is_ours(one)), None)
+
+
 def disown(cluster: Cluster, there: Object) -> None:
     """Make ours what others added, so that the next apply removes it. Pods don't notice."""
     name, namespace = there["metadata"]["name"], there["metadata"]["namespace"]

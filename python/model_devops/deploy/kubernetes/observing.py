@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.deploy.kubernetes import proving
 from model_devops.deploy.kubernetes.applying import key
-from model_devops.deploy.kubernetes.foreign import KIND, added
+from model_devops.deploy.kubernetes.foreign import KIND, added, owned
 from model_devops.deploy.kubernetes.proving import Evidence
 from model_devops.deploy.kubernetes.records import Applied
 from model_devops.deploy.kubernetes.view import View
 from model_devops.deploy.proof import image_digest
 from model_devops.deploy.revision import Revision
 from model_devops.deploy.target import Observation
-from model_devops.manifests import quantities
 from model_devops.manifests.values import serve_of
-
-_AMOUNT = re.compile(r"\.(limits|requests)\.[^\[\]]+$|\.(sizeLimit|averageValue|storage|divisor)$")
-"""Fields that hold quantities."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ class Observing:
             if there is None:
                 yield f"{kind} {name} is gone"
             else:
-                yield from (f"{kind} {name} {field}" for field in differing(one, there))
+                yield from (f"{kind} {name} {field}" for field in differing(one, there, owned(there)))
                 if kind == KIND:
                     yield from (f"{kind} {name} {field} (added by {who})" for who, field in added(there))
 
@@ -87,26 +83,33 @@ class Observing:
         return f"{view.ready} of {view.wanted} pods ready{old}"
 
 
-def differing(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
-    """The fields that are not as wanted; what the cluster adds by itself doesn't count."""
+def differing(wanted: Any, found: Any, ours: Any = None, path: str = "") -> Iterator[str]:
+    """The fields that are not as wanted; what the cluster adds by itself doesn't count.
+
+    `ours`: the fields that are ours still. Whoever changes one takes it from us, so such a field is as it was applied,
+    in whatever words the cluster keeps it: `1024Mi` as `1Gi`, 1 as `1`.
+    """
+    if ours == {}:
+        return
     if isinstance(wanted, dict):
         for name, value in wanted.items():
             below = f"{path}.{name}" if path else name
-            yield from differing(value, found.get(name) if isinstance(found, dict) else None, below)
+            there = found.get(name) if isinstance(found, dict) else None
+            yield from differing(value, there, (ours or {}).get(f"f:{name}"), below)
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from differing(one, other, f"{path}[{index}]")
-    elif not _same(wanted, found, path):
+            yield from differing(one, other, _item(ours or {}, one), f"{path}[{index}]")
+    elif wanted != found and not (wanted in ({}, [], None, False, 0, "") and found is None):
         yield path
 
 
-def _same(wanted: Any, found: Any, path: str) -> bool:
-    """Equal, or left out where it is the default, or the same quantity: a cluster keeps `1024Mi` as `1Gi`, 1 as `1`."""
-    if wanted == found or (found is None and wanted in ({}, [], None, False, 0, "")):
-        return True
-    if not _AMOUNT.search(path) or path.startswith("data."):
-        return False
-    return quantities.amount(wanted) == quantities.amount(found) is not None
+def _item(ours: Mapping[str, Any], item: Any) -> Any:
+    """Of the fields of a list those of one item, which is told by some of its own: `k:{"name":"server"}`."""
+    for name, below in ours.items():
+        kind, _, told = name.partition(":")
+        if kind == "k" and isinstance(item, dict) and json.loads(told).items() <= item.items():
+            return below
+    return None
 
 
 @dataclass(frozen=True)
