@@ -43,9 +43,8 @@ def plan(wish: Deploy, target: Target) -> Plan:
         id="plan",
         status=PENDING,
         action="deploy",
-        release=wish.release.digest,
-        version=wish.release.version,
         settings=intent.settings,
+        **states.of_release(wish.release),
     )
     planned = target.plan(draft)
     refused = (

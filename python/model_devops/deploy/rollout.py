@@ -135,10 +135,6 @@ class Rollout:
             id=str(uuid.uuid4()),
             status=PENDING,
             action=intent.action,
-            release=release.digest if release else None,
-            version=release.version if release else None,
-            identity=release.record.identity.digest if release else None,
-            model=release.record.identity.artifacts.get("model") if release else None,
             store=self.store.location,
             settings=intent.settings,
             replaces=intent.replaces.release if intent.replaces else None,
@@ -150,6 +146,7 @@ class Rollout:
             commit=self.actor.commit,
             started=timestamp(),
             decided_on=intent.decided_on,
+            **(states.of_release(release) if release else {}),
         )
 
     def prepare(self, revision: Revision, release: Stored | None) -> None:

@@ -6,6 +6,7 @@ Pure functions over what a target remembers. Order is that of the revision numbe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from model_devops.deploy.revision import PENDING, VERIFIED, Place, Revision
 from model_devops.release.store import Stored
@@ -33,6 +34,17 @@ def broken(revisions: Sequence[Revision]) -> Revision | None:
 def next_number(revisions: Sequence[Revision]) -> int:
     """The number of the next revision."""
     return max((item.number for item in revisions), default=0) + 1
+
+
+def of_release(release: Stored) -> dict[str, Any]:
+    """The fields of a revision that say which release it applies."""
+    record = release.record
+    return {
+        "release": release.digest,
+        "version": release.version,
+        "identity": record.identity.digest,
+        "model": record.identity.artifacts.get("model"),
+    }
 
 
 def block(revisions: Sequence[Revision], place: Place | None, release: Stored) -> Revision | None:

@@ -46,6 +46,7 @@ def test_what_is_ours_still_is_as_it_was_applied_in_whatever_words() -> None:
         ({"spec": {"args": [], "x": None, "y": 0}}, {"spec": {}}, []),
         (server(image="a"), server(image="b"), ["spec.containers[1].image"]),
         (server(image="a"), {}, ["spec.containers"]),
+        ({"metadata": {"creationTimestamp": None}}, {"metadata": {"creationTimestamp": "today"}}, []),
     ],
 )
 def test_without_a_word_on_whose_it_is_values_are_compared(wanted: Any, there: Any, fields: list[str]) -> None:

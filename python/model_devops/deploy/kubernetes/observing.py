@@ -89,7 +89,7 @@ def differing(wanted: Any, found: Any, ours: Any = None, path: str = "") -> Iter
     `ours`: the fields that are ours still. Whoever changes one takes it from us, so such a field is as it was applied,
     in whatever words the cluster keeps it: `1024Mi` as `1Gi`, 1 as `1`.
     """
-    if ours == {}:
+    if ours == {} or wanted is None:  # `creationTimestamp: null`, as kubectl prints it, asks for nothing
         return
     if isinstance(wanted, dict):
         for name, value in wanted.items():
@@ -99,7 +99,7 @@ def differing(wanted: Any, found: Any, ours: Any = None, path: str = "") -> Iter
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
             yield from differing(one, other, _item(ours or {}, one), f"{path}[{index}]")
-    elif wanted != found and not (wanted in ({}, [], None, False, 0, "") and found is None):
+    elif wanted != found and not (wanted in ({}, [], False, 0, "") and found is None):
         yield path
 
 

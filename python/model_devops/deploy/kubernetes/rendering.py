@@ -5,6 +5,7 @@ from __future__ import annotations
 from model_devops.config.types import Environment
 from model_devops.deploy.deploying import settings
 from model_devops.deploy.revision import PENDING, Revision
+from model_devops.deploy.states import of_release
 from model_devops.errors import UsageError
 from model_devops.manifests.checked import objects
 from model_devops.manifests.manifest import Manifest
@@ -26,10 +27,8 @@ def rendered(project: Project, environment: str, release: Stored) -> list[Manife
         id="render",
         status=PENDING,
         action="deploy",
-        release=release.digest,
-        version=release.version,
-        model=release.record.identity.artifacts.get("model"),
         settings=wanted,
+        **of_release(release),
     )
     return objects(values(project.model.name, environment, revision), own, versions()[-1])
 
