@@ -97,7 +97,7 @@ class RegistryBlobs:
 
     def add(self, size: int, content: Content, meter: Meter) -> str:
         """Made twice where it isn't there yet: once to know its digest, once to send it."""
-        digest = _digest(content(Meter()))
+        digest = digest_of_pieces(content(Meter()))
         if self.has(digest, size):
             meter.add(size)
             return digest
@@ -148,7 +148,7 @@ class RegistryBlobs:
         """A registry has kept what it has answered for."""
 
 
-def _digest(pieces: Iterable[bytes]) -> str:
+def digest_of_pieces(pieces: Iterable[bytes]) -> str:
     """Of all pieces, in a thread of its own: who makes the next one hashes the file that it comes from."""
     sha256 = hashlib.sha256()
     with ThreadPoolExecutor(1) as pool:
