@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pickletools
 import re
 import zipfile
 from pathlib import Path
+
+from model_devops.checks.pickles import calls_something
 
 #: How much of a file is looked at.
 HEAD = 64 << 10
@@ -32,7 +33,6 @@ _CODE_NAMES = {
     ".jar": "a Java archive",
 }
 _OBJECTS = re.compile(rb"'[|<>=]?O[0-9]?'")
-_CALLS = {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD"}
 _MOST_MEMBERS = 10_000
 
 
@@ -74,13 +74,7 @@ def _is_pickle(head: bytes) -> bool:
     """Protocols 2 to 5 begin with PROTO and a number; 0 and 1 are told by reading their operations."""
     if len(head) > 2 and head[0] == 0x80:
         return 2 <= head[1] <= 5
-    calls = False
-    try:
-        for operation, _, _ in pickletools.genops(head):
-            calls = calls or operation.name in _CALLS
-    except Exception:  # noqa: BLE001  anything at all may be in there
-        return calls and len(head) == HEAD  # it goes on behind what was read
-    return calls
+    return calls_something(head)
 
 
 def _in_zip(path: Path) -> str | None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import pickle
+import random
 import struct
 import tarfile
 import zipfile
@@ -177,6 +178,44 @@ def test_a_pickle_is_refused_by_its_content_in_every_protocol(tmp_path, protocol
 def test_a_long_old_pickle_is_refused_too(tmp_path):
     path = written(tmp_path, pickle.dumps([Evil(), "x" * 200_000], 0), "m.bin")
     assert "pickle" in found(path)[0]
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_what_stands_behind_a_call_hides_nothing(tmp_path, protocol):
+    """An unpickler has run it by then."""
+    data = pickle.dumps(Evil(), protocol)
+    for behind in (b"\xff" * 9, b"", b"\xff" * 100_000):
+        assert "pickle" in found(written(tmp_path, data.removesuffix(b".") + behind, "m.bin"))[0]
+    before = pickle.dumps(["plain", {"a": 1.5}, (1, 2, 3)], protocol).removesuffix(b".")
+    assert "pickle" in found(written(tmp_path, before + b"0" + data, "m.bin"))[0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"R" + b"\x80" * 99,
+        b"NNR" + b"\xff" * 9,
+        b"cos\nsystem\nR.",
+        b"cos\nsystem\n(tR."[:-2] + b"\xfe",
+        b"c\n" * 40_000,
+        b"cat\ndog\nbook\nred\n" * 9_000,
+        b"In the beginning\nNo one\nRest\n",
+        b"c\xc3\xa9\nb\nNR",
+        pickle.dumps([1, "a", {"b": 2.5}], 0),
+    ],
+    ids=["call of nothing", "call of None", "too few", "no call", "letters", "words", "lines", "no name", "plain data"],
+)
+def test_what_no_unpickler_would_run_is_none(tmp_path, data):
+    assert found(written(tmp_path, data, "m.bin")) == []
+
+
+def test_random_weights_are_no_pickles(tmp_path):
+    """One in thirty was taken for one: many bytes are operations."""
+    dice = random.Random(5)
+    for number in range(1000):
+        data = bytes([number % 256]) + dice.randbytes(70_000)
+        if number % 256 != 0x80:
+            assert not [said for said in found(written(tmp_path, data, "m.bin")) if "pickle" in said], number
 
 
 def zipped(name, data):

@@ -22,6 +22,8 @@ LARGEST = 64 << 20
 """Bytes of an answer: names of files, and how commands ended."""
 RECENT = 30.0
 """Seconds after which a run that wasn't heard of uses a pod no more."""
+KILLED = (137, 143)
+"""Exit codes of what got a signal."""
 RUN = uuid.uuid4().hex[:12]
 """This run among those that use a pod."""
 
@@ -73,7 +75,7 @@ class Pod:
     def listed(self, names: Iterable[str]) -> list[Written]:
         """The files that are there of these names, and below these folders."""
         done = self._python(scripts.LIST, json.dumps(list(names)))
-        return [Written(*one) for one in json.loads(done.stdout)]
+        return [Written(*one) for one in sorted({tuple(one) for one in json.loads(done.stdout)})]
 
     def fetch(self, files: Sequence[Written], offset: int, into: Callable[[bytes], object]) -> str:
         """Hand on their bytes, one file after the other, from `offset` of all of them on; the SHA-256 of all of them.
@@ -107,6 +109,8 @@ class Pod:
         return self._well(done, f"answer ({shlex.join(arguments)[:80]})")
 
     def _well(self, done: Executed, what: str) -> Executed:
+        if done.code in KILLED:  # for want of memory, as a rule, or by a node that is in trouble: not an answer
+            raise UnreachableError(f"pod {self.name} didn't {what}: what was asked there was killed", kind="job")
         if done.code or done.cut:
             words = done.stderr.decode("utf-8", "replace").strip().splitlines()
             why = f": {words[-1]}" if words else ": too much" if done.cut else ""

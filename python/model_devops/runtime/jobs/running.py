@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from model_devops.adapters.kubernetes.client import Cluster, connect
-from model_devops.adapters.kubernetes.refusals import ExistsError
+from model_devops.adapters.kubernetes.refusals import ExistsError, NotRunningError
 from model_devops.config.types import KubernetesJob
 from model_devops.deploy.kubernetes import causes
 from model_devops.errors import FailedError, ModelDevopsError, UnreachableError
@@ -100,14 +100,20 @@ class _Running:
         self._leave(RECENT + LOOK)
 
     def _leave(self, patience: float) -> None:
-        """Remove the Job, unless another run uses it: for one that was killed just now, or also ends, is waited."""
+        """Remove the Job, unless another run uses it: for one that was killed just now, or also ends, is waited.
+
+        What came of the commands doesn't depend on it: one that can't be removed is told, and ends by itself.
+        """
         end = time.monotonic() + patience
         while not self._last():
             if time.monotonic() >= end:
                 self._say(f"Job {self._wanted.name} is left to another run, which uses it too")
                 return
             time.sleep(LOOK)
-        self._remove()
+        try:
+            self._remove()
+        except ModelDevopsError as error:
+            self._say(f"Job {self._wanted.name} could not be removed, and ends by itself soon: {error.message}")
 
     def _last(self) -> bool:
         """Whether no other run uses the Job. A pod that can't be asked any more serves nobody."""
@@ -138,6 +144,7 @@ class _Running:
                 shard = jobs.shard_of(pod)
                 if shard not in self._pods:
                     self._begin(Pod(self._cluster, self._wanted.block.namespace, pod["metadata"]["name"], shard))
+                    self._marks()  # sending takes its time, and those that were begun must know of us
             time.sleep(LOOK / 2)
 
     def _running_pods(self) -> list[Any]:
@@ -194,6 +201,17 @@ class _Running:
             if one.get("reason") == "FailedCreate":
                 raise FailedError(f"Job {wanted.name} gets no pods: {one.get('message')}", kind="job")
 
+    def _marks(self) -> dict[int, list[str]]:
+        """How far each pod is. All are asked, also those that are done: so they know that somebody will fetch.
+
+        One that doesn't run any more is told of by the next look at all of them.
+        """
+        found: dict[int, list[str]] = {}
+        for shard, pod in self._pods.items():
+            with contextlib.suppress(NotRunningError):
+                found[shard] = pod.marks()
+        return found
+
     def _begin(self, pod: Pod) -> None:
         for attempt in range(1, SENDS + 1):
             try:
@@ -201,6 +219,8 @@ class _Running:
                     pod.send(self._tar())
                     pod.start(self._wanted.commands, self._wanted.seconds)
                 break
+            except NotRunningError:
+                return  # the next look tells why
             except UnreachableError:
                 if attempt == SENDS:
                     raise
@@ -208,11 +228,11 @@ class _Running:
 
     def wait(self) -> None:
         """Tell what the pods write until all of them are done."""
-        done: set[int] = set()
+        done = False
         began = heard = time.monotonic()
-        while len(done) < len(self._pods):
+        while not done:
             try:
-                done |= self._done(done)
+                done = self._look()
                 heard = time.monotonic()
             except UnreachableError as error:
                 if time.monotonic() - heard > PATIENCE:
@@ -222,17 +242,14 @@ class _Running:
         for pod in self._pods.values():
             self._tell(pod)
 
-    def _done(self, before: set[int]) -> set[int]:
-        """The shards that ended since. Raises FailedError where a pod is gone."""
+    def _look(self) -> bool:
+        """Tell what they wrote since; whether all are done. Raises FailedError where a pod is gone."""
         there = {one["metadata"]["name"] for one in self._running_pods()}
-        found = set()
-        for shard, pod in self._pods.items():
+        for pod in self._pods.values():
             if pod.name not in there:
                 raise FailedError(f"pod {pod.name} of Job {self._wanted.name} is gone", kind="job")
             self._tell(pod)
-            if shard not in before and "result" in pod.marks():
-                found.add(shard)
-        return found
+        return sum("result" in marks for marks in self._marks().values()) == len(self._pods)
 
     def _tell(self, pod: Pod) -> None:
         shard = f"[{pod.shard}] " if len(self._pods) > 1 else ""
