@@ -38,8 +38,6 @@ class Doom:
     hint: str | None = None
     container: str | None = None
     """Whose log may tell more."""
-    everywhere: bool = False
-    """True of the cluster, and not of this pod alone: others that are ready don't speak against it."""
 
 
 def of_pod(pod: Object, events: Sequence[Object], age: float) -> Doom | None:
@@ -51,7 +49,16 @@ def of_pod(pod: Object, events: Sequence[Object], age: float) -> Doom | None:
         found = _of_container(container, events, age)
         if found:
             return found
-    return _unscheduled(status, age) or _unmounted(status, events, age)
+    return unplaced(pod, age) or _unmounted(status, events, age)
+
+
+def unplaced(pod: Object, age: float) -> Doom | None:
+    """Why no node takes it, after a while. True of the cluster: other pods that are ready don't speak against it."""
+    for one in (pod.get("status") or {}).get("conditions") or []:
+        if one.get("type") == "PodScheduled" and one.get("status") == "False" and age >= UNSCHEDULABLE:
+            hint = "ask for less, or have the cluster add nodes; `plan` tells how much room there is where it may look"
+            return Doom(f"no node takes it: {one.get('message') or one.get('reason')}", hint)
+    return None
 
 
 def of_replica_set(conditions: Sequence[Object]) -> Doom | None:
@@ -130,14 +137,6 @@ def _failed_probe(name: str, events: Sequence[Object]) -> str | None:
     answers = [text for text in said if re.match(r"(Startup|Liveness) probe failed", text)]
     what = "did not get ready in its time" if "startup" in ended[-1] else "did not answer any more"
     return f"container {name} {what}: {(answers or ended)[-1].strip()}"
-
-
-def _unscheduled(status: Object, age: float) -> Doom | None:
-    for one in status.get("conditions") or []:
-        if one.get("type") == "PodScheduled" and one.get("status") == "False" and age >= UNSCHEDULABLE:
-            hint = "ask for less, or have the cluster add nodes; `plan` tells how much room there is where it may look"
-            return Doom(f"no node takes it: {one.get('message') or one.get('reason')}", hint, everywhere=True)
-    return None
 
 
 def _unmounted(status: Object, events: Sequence[Object], age: float) -> Doom | None:

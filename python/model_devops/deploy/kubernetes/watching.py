@@ -79,16 +79,19 @@ class Watch:
         refused = causes.of_replica_set((current or {}).get("status", {}).get("conditions") or [])
         if refused is not None and view.ready == len(pods):
             return refused
-        found = [self._of_pod(pod) for pod in pods]
-        lasting = next((one for one in found if one and one.everywhere), None)
-        return found[0] if found and all(found) else lasting
+        without_node = next((found for pod in pods if (found := causes.unplaced(pod, self._age(pod)))), None)
+        if without_node or view.ready:
+            return without_node
+        dooms = [self._of_pod(pod) for pod in pods]
+        return dooms[0] if dooms and all(dooms) else None
 
     def _of_pod(self, pod: Object) -> Doom | None:
-        uid = pod["metadata"]["uid"]
-        age = time.monotonic() - self._seen.setdefault(uid, time.monotonic())
-        waits = not _runs(pod)
+        uid, waits = pod["metadata"]["uid"], not _runs(pod)
         events = [one for one in self._events() if one["involvedObject"].get("uid") == uid] if waits else []
-        return causes.of_pod(pod, events, age)
+        return causes.of_pod(pod, events, self._age(pod))
+
+    def _age(self, pod: Object) -> float:
+        return time.monotonic() - self._seen.setdefault(pod["metadata"]["uid"], time.monotonic())
 
     def _late(self, view: View, began: float) -> Doom | None:
         """What the cluster itself gives up on. Its word is stale after an undone rollout: the time counts too."""
