@@ -183,7 +183,7 @@ class Rollout:
                 except OSError as error:
                     cause = f"it can't be recorded: {words(error)}"
             if cause is not None:
-                self._undo(revision, before, cause, began if ran else None)
+                self._undo(revision, before, cause, began + checked.watched if ran else None)
             self.prune([verified])
         return Outcome(verified, before, True, self.notes)
 

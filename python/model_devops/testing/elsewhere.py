@@ -70,7 +70,7 @@ def cases(
     ended = running.run(wanted, lambda: _files(project, release, further), project.folder, say)
     found = [case for shard, one in enumerate(ended) for case in _of_shard(test, one, shard, len(ended))]
     if block.combine and not any(case.failure for case in found):
-        found.append(_combined(project, test, block.combine, log))
+        found.append(_combined(project, release, test, block.combine, log))
     return found
 
 
@@ -121,10 +121,19 @@ def _failure(command: str, one: dict[str, object], block: KubernetesTest | None)
     return f"`{command}` {why}" if why else None
 
 
-def _combined(project: Project, test: Test, command: str, log: TextIO) -> Case:
+def _combined(project: Project, release: Stored, test: Test, command: str, log: TextIO) -> Case:
     """One metrics file of all, by the team's own command: nobody else knows what their mean is."""
     from model_devops.runtime.commands import run_command
+    from model_devops.runtime.environment import for_release
+    from model_devops.runtime.surroundings import identity_of
 
-    done = run_command(command, project.folder, timeout=seconds(test.timeout), log=log)
+    done = run_command(
+        command,
+        project.folder,
+        environment=identity_of(release),
+        venv=for_release(project.store, release),
+        timeout=seconds(test.timeout),
+        log=log,
+    )
     failure = None if done.ok else f"`{command}` {done.explain()}"
     return Case(command, failure, None, done.output_tail, done.seconds)

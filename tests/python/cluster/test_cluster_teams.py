@@ -115,3 +115,28 @@ def test_variables_come_to_the_server_as_they_were_written(deployed: Deployed) -
     (pod,) = deployed.pods()
     seen = json.loads(deployed.kubectl("exec", pod["metadata"]["name"], "--", "python3", "-c", PRINT))
     assert {name: seen.get(name) for name in TEXTS} == {name: text for name, (_, text) in TEXTS.items()}
+
+
+MANY = """\
+import pathlib
+import hashlib
+for number in range(22_000):
+    path = pathlib.Path(f"model/many/{number // 1000}/{number}.txt")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(hashlib.sha256(str(number).encode()).hexdigest())
+"""
+
+
+def test_a_model_of_so_many_files_that_its_record_needs_several_secrets(deployed: Deployed) -> None:
+    """A Secret holds a MiB."""
+    deployed.settings("    replicas: 2\n", "    replicas: 1\n")
+    deployed.settings("  digest: /model\n", "")  # the server looks at one file only
+    train = (deployed.mini.folder / "train.py").read_text()
+    deployed.release(1, **{"train.py": train + MANY})
+    must_hold(deployed)
+    parts = [one["metadata"]["name"] for one in deployed.objects("secret") if ".applied" in one["metadata"]["name"]]
+    assert sorted(parts) == ["mini-prod.r1.applied", "mini-prod.r1.applied1"]
+    changed = deployed.release(2)
+    deployed.ok("deploy", "prod")
+    assert deployed.ok("status", "prod", "--check")["environments"][0]["runs"] == changed
+    assert deployed.ok("rollback", "prod", "--reason", "as before")["revision"]["number"] == 3

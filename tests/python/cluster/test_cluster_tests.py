@@ -34,7 +34,8 @@ EXTRA
 json.dump({"accuracy": 0.8 + shard / 10, "rows": len(files)}, open("metrics.json", "w"))
 """
 COMBINE = """\
-import json
+import json, os
+print("combining", os.environ["MODEL_DEVOPS_VERSION"])
 found = [json.load(open(f"metrics.{shard}.json")) for shard in range(3)]
 json.dump({"accuracy": sum(one["accuracy"] for one in found) / 3}, open("metrics.json", "w"))
 """
@@ -102,6 +103,7 @@ def test_shards_run_side_by_side_and_are_combined_by_the_teams_command(tested: D
     tested.release(1, **{"combine.py": COMBINE})
     done = tested.ok("test")
     assert round(done["metrics"]["accuracy"], 6) == 0.9
+    assert "combining 1.0.0" in done["err"]
     assert {"[0] evaluating", "[1] evaluating", "[2] evaluating"} <= {line[:14] for line in done["err"].splitlines()}
     wait_for(lambda: nothing_left(tested))
 

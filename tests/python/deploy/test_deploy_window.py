@@ -192,6 +192,16 @@ def test_D13_a_server_that_gets_worse_after_its_proof_is_taken_back_and_a_rollba
     assert served.get("/env")["MODEL_DEVOPS_VERSION"] == first
 
 
+def test_D13_the_window_is_no_downtime_of_what_is_taken_back(served: Any) -> None:
+    served.release()
+    assert served.run("deploy", "test")["code"] == 0
+    watch(served, "{latency_p50_ms: {max: 0}}")  # judged at the end of three seconds
+    served.release("seed: 2\n")
+    failed = served.run("deploy", "test")
+    assert failed["code"] == 5, failed["err"]
+    assert failed["revision"]["downtime"] < 3
+
+
 def test_D13_a_run_killed_in_the_window_is_followed_by_a_whole_one(served: Any) -> None:
     watch(served, "{}")
     served.release()
