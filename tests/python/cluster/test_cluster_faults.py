@@ -61,6 +61,11 @@ def passed(exchange: Exchange) -> None:
     exchange.passed_on()
 
 
+def slow(exchange: Exchange) -> None:
+    time.sleep(3)
+    exchange.passed_on()
+
+
 def must_be_whole(deployed: Deployed, version: str, revisions: int) -> None:
     """By what the cluster says without the proxy."""
     status = deployed.ok("status", "prod", "--check")["environments"][0]
@@ -84,7 +89,7 @@ def test_a_rollout_survives_each_answer_that_is_lost(deployed: Deployed, proxy: 
 
 def test_a_rollout_survives_a_network_and_a_server_that_fail_now_and_then(deployed: Deployed, proxy: Proxy) -> None:
     version = deployed.release(1)
-    tired = says(429, Retry_After="1"), says(503), says(500), resets, breaks_download(20)
+    tired = says(429, Retry_After="1"), says(503), says(500), resets, breaks_download(20), slow
     lucky = passed, passed, passed
     proxy.on(
         "GET|" + WRITES,
