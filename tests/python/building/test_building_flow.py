@@ -65,6 +65,21 @@ def test_B5_training_is_skipped_where_only_the_recipe_of_tests_changed(mini):
     assert (result["version"], result["new"], result["trained"]) == ("1.1.0", True, False), result["err"]
 
 
+def test_B4_the_same_commands_in_a_mapping_are_the_same_and_its_timeout_ends_them(mini):
+    mini.build()
+    text = (mini.folder / "model.yaml").read_text()
+    command = text.partition("train: ")[2].partition("\n")[0]
+    mini.commit(**{"model.yaml": text.replace(f"train: {command}", f"train:\n  run: [{command}]\n  timeout: 1s")})
+    assert (mini.build()["new"], mini.trainings) == (False, 1)
+    slow = "import time; time.sleep(60)\n"
+    mini.commit(**{"train.py": slow})
+    failed = mini.build()
+    assert failed["code"] == 3, failed["err"]
+    assert "training failed: " in failed["error"]["message"]
+    assert "was ended after its time limit" in failed["error"]["message"]
+    assert (mini.folder / "model" / "weights.safetensors").exists(), "what was there before is back"
+
+
 def test_B6_a_dirty_tree_is_refused_and_can_be_built_as_a_prerelease(mini):
     (mini.folder / "train.py").write_text((mini.folder / "train.py").read_text() + "# changed\n")
     (mini.folder / "data" / "new.csv").write_text("1\n")

@@ -1,4 +1,4 @@
-"""What `test.kubernetes` may say."""
+"""What `test.kubernetes` and `train.kubernetes` may say."""
 
 from __future__ import annotations
 
@@ -56,3 +56,43 @@ def test_without_a_package_the_image_is_named() -> None:
     assert not problems(f"namespace: ml, {IMAGE}", package="")
     (found,) = problems("namespace: ml", package="")
     assert "there is no image to run" in found.message
+
+
+def of_training(train: str) -> list[Problem]:
+    try:
+        loads(f"name: digits\nartifacts: {{model: model/}}\ntrain: {train}\n{PACKAGE}".encode(), "model.yaml")
+    except UsageError as error:
+        return list(error.problems)
+    return []
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        "{run: python train.py}",
+        "{run: [python a.py, python b.py], timeout: 3d}",
+        f"{{run: x, kubernetes: {{namespace: ml, {IMAGE}, shards: 100, resources: {{gpu: 8}}}}}}",
+    ],
+)
+def test_a_training_that_fits_is_no_problem(train: str) -> None:
+    assert not of_training(train)
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ("{}", "run is missing"),
+        ("{run: []}", "train.run: no command makes the model"),
+        ("[]", "train: no command makes the model"),
+        ("{run: x, timeout: soon}", "'soon' is not allowed"),
+        ("{run: x, kubernetes: {namespace: ml}}", "there is no image to run"),
+        (f"{{run: x, kubernetes: {{namespace: ml, {IMAGE}, shards: 101}}}}", "at most 100 pods"),
+        (f"{{run: x, kubernetes: {{namespace: ml, {IMAGE}, combine: y}}}}", "there is no such key"),
+        (f"{{run: x, kubernetes: {{namespace: ml, {IMAGE}, resources: {{cpu: many}}}}}}", "is no number of processors"),
+        ("7", "must be text or a list or a mapping"),
+    ],
+)
+def test_one_that_does_not_is_one_problem_with_its_place(train: str, words: str) -> None:
+    (found,) = of_training(train)
+    assert words in found.message
+    assert found.line == 3

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from model_devops.content.walk import OWN, parts
+from model_devops.content.walk import OWN
 from model_devops.errors import FailedError, UnreachableError
 from model_devops.progress import Advance, task
 from model_devops.runtime.jobs.pod import Pod, Written
@@ -123,6 +123,6 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 def _target(folder: Path, name: str) -> Path:
     path = folder / name
-    if not parts(name) or not path.parent.resolve().is_relative_to(folder.resolve()):
-        raise FailedError(f"a pod wrote {name!r}, which leads out of {folder}", kind="job")
+    if not path.parent.resolve().is_relative_to(folder.resolve()):
+        raise FailedError(f"{path} leads out of {folder}: there is a link on the way", kind="job")
     return path

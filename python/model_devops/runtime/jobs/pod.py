@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from model_devops.adapters.kubernetes.client import Cluster
 from model_devops.adapters.kubernetes.pods import Executed, execute, fed, streamed
 from model_devops.adapters.kubernetes.streams import pod_path
+from model_devops.content.walk import parts
 from model_devops.errors import FailedError, UnreachableError
 from model_devops.runtime.jobs import scripts
 from model_devops.runtime.jobs.job import CONTAINER, WORK
@@ -73,9 +74,13 @@ class Pod:
         return found
 
     def listed(self, names: Iterable[str]) -> list[Written]:
-        """The files that are there of these names, and below these folders."""
+        """The files that are there of these names, and below these folders. Raises FailedError for a name outside."""
         done = self._python(scripts.LIST, json.dumps(list(names)))
-        return [Written(*one) for one in sorted({tuple(one) for one in json.loads(done.stdout)})]
+        found = [Written(*one) for one in sorted({tuple(one) for one in json.loads(done.stdout)})]
+        for one in found:
+            if not parts(one.name):  # whatever runs in the pod: it is not to say where files lie here
+                raise FailedError(f"pod {self.name} wrote {one.name!r}, which lies outside of its folder", kind="job")
+        return found
 
     def fetch(self, files: Sequence[Written], offset: int, into: Callable[[bytes], object]) -> str:
         """Hand on their bytes, one file after the other, from `offset` of all of them on; the SHA-256 of all of them.
