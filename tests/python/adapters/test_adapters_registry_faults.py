@@ -585,3 +585,21 @@ def test_an_upload_that_was_begun_and_forgotten_begins_anew(line: Line) -> None:
     line.proxy.on("GET", "/uploads/", says(404, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}'))
     assert line.push(begun=begun or "") == DIGEST
     assert line.pull() == DATA
+
+
+def test_a_blob_that_others_are_storing_is_known_a_moment_later(line: Line) -> None:
+    errors = [{"code": "DIGEST_INVALID", "message": "no"}, {"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob"}]
+    unknown = says(400, json.dumps({"errors": errors}).encode(), Content_Type="application/json")
+    line.proxy.on("PUT", "/manifests/", unknown, times=2)
+    line.client.put_manifest("one", MANIFEST, INDEX)
+    assert len(line.proxy.all("PUT", "/manifests/")) == 3
+    line.proxy.on("PUT", "/manifests/", unknown, times=9)
+    with pytest.raises(RefusedError, match="MANIFEST_BLOB_UNKNOWN"):
+        line.client.put_manifest("two", MANIFEST + b" ", INDEX)
+    assert len(line.proxy.all("PUT", "/manifests/")) == 7, "not for ever"
+    other = says(400, b'{"errors": [{"code": "MANIFEST_INVALID"}]}', Content_Type="application/json")
+    line.proxy.faults.clear()
+    line.proxy.on("PUT", "/manifests/", other, times=9)
+    with pytest.raises(RefusedError, match="MANIFEST_INVALID"):
+        line.client.put_manifest("three", MANIFEST + b"  ", INDEX)
+    assert len(line.proxy.all("PUT", "/manifests/")) == 8

@@ -67,7 +67,7 @@ def weights(trained: Deployed) -> bytes:
     return (trained.mini.folder / "model" / "weights.safetensors").read_bytes()
 
 
-def test_training_runs_in_a_pod_with_what_was_given_and_the_model_comes_back(trained: Deployed, tmp_path: Path) -> None:
+def test_training_runs_in_a_pod_with_what_was_given_and_the_model_is_fetched(trained: Deployed, tmp_path: Path) -> None:
     built = trained.ok("build", KUBECONFIG=as_documented(trained, tmp_path))
     assert built["trained"] is True
     assert "training mini sha256:" in built["err"]

@@ -63,5 +63,5 @@ def test_D13_pods_that_hold_are_verified_and_others_are_taken_back_as_a_whole(de
     deployed.release(4, **{"serve.py": metered(dies=True), "asked.jsonl": '{"path": "/me"}\n'})
     failed = deployed.run("deploy", "prod")
     assert failed["code"] == 5, failed["err"]
-    assert "wrong_answers is 1, allowed at most 0 (GET /predict gave no answer" in failed["error"]["message"]
+    assert "allowed at most 0 (GET /predict gave no answer" in failed["error"]["message"]
     assert deployed.ok("status", "prod", "--check")["environments"][0]["runs"] == first

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -35,6 +36,9 @@ SMALLEST = b"{}"
 """The empty document of OCI: manifests of statements name it anyway."""
 NO_REPOSITORY = {"NAME_UNKNOWN", "NOT_FOUND"}
 """What registries call a repository that isn't there yet."""
+WRITTEN_JUST_NOW = (0.2, 0.7, 2.0)
+"""Seconds between attempts where a registry doesn't know a blob: Distribution writes the file that says so in two
+steps, and while others store the same blob at the same moment, it reads half of it."""
 T = TypeVar("T")
 
 
@@ -152,7 +156,14 @@ class Client:
         """Store a manifest under a tag (or its digest). Returns whether the registry lists it as a referrer itself."""
         path, headers = f"{self._name}/manifests/{reference}", {"Content-Type": media_type}
         try:
-            answer = self.session.request("PUT", path, self._push, expected=[201, 202], headers=headers, body=data)
+            for pause in (*WRITTEN_JUST_NOW, None):
+                expected = [201, 202] if pause is None else [201, 202, 400]
+                answer = self.session.request("PUT", path, self._push, expected=expected, headers=headers, body=data)
+                if pause is None or answer.status != 400 or "MANIFEST_BLOB_UNKNOWN" not in problems.codes(answer):
+                    break
+                time.sleep(pause)
+            if answer.status == 400:
+                raise problems.refused(self.address.host, answer, self.session.authority)
         except RefusedError:
             there = self.manifest(reference)
             if there is not None and there.data == data:

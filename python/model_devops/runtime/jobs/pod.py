@@ -37,6 +37,10 @@ class Written(NamedTuple):
     kind: str
 
 
+class KilledError(UnreachableError):
+    """What was asked in the pod got a signal."""
+
+
 class Pod:
     """One pod, by its name."""
 
@@ -115,7 +119,7 @@ class Pod:
 
     def _well(self, done: Executed, what: str) -> Executed:
         if done.code in KILLED:  # for want of memory, as a rule, or by a node that is in trouble: not an answer
-            raise UnreachableError(f"pod {self.name} didn't {what}: what was asked there was killed", kind="job")
+            raise KilledError(f"pod {self.name} didn't {what}: what was asked there was killed", kind="job")
         if done.code or done.cut:
             words = done.stderr.decode("utf-8", "replace").strip().splitlines()
             why = f": {words[-1]}" if words else ": too much" if done.cut else ""

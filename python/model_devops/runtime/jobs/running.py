@@ -20,7 +20,7 @@ from model_devops.deploy.kubernetes import causes
 from model_devops.errors import FailedError, ModelDevopsError, UnreachableError
 from model_devops.runtime.jobs import job as jobs
 from model_devops.runtime.jobs.fetching import Choose, fetch
-from model_devops.runtime.jobs.pod import RECENT, Pod, Written
+from model_devops.runtime.jobs.pod import RECENT, KilledError, Pod, Written
 
 LOOK, SELDOM = 1.0, 5.0
 """Seconds between two looks, at first and after some minutes."""
@@ -221,10 +221,18 @@ class _Running:
                 break
             except NotRunningError:
                 return  # the next look tells why
-            except UnreachableError:
+            except UnreachableError as error:
                 if attempt == SENDS:
-                    raise
+                    raise self._given_up(error) from error
         self._pods[pod.shard] = pod
+
+    def _given_up(self, error: UnreachableError) -> ModelDevopsError:
+        """What is killed again and again is no matter of reaching it."""
+        if not isinstance(error, KilledError):
+            return error
+        memory = getattr(self._wanted.block.resources, "memory", None)
+        why = f", perhaps for want of memory: kubernetes.resources.memory is {memory}" if memory else ""
+        return FailedError(error.message + why, kind="job")
 
     def wait(self) -> None:
         """Tell what the pods write until all of them are done."""
@@ -236,7 +244,7 @@ class _Running:
                 heard = time.monotonic()
             except UnreachableError as error:
                 if time.monotonic() - heard > PATIENCE:
-                    raise
+                    raise self._given_up(error) from error
                 self._say(f"{error.message}; the commands run on, it is asked again")
             time.sleep(min(SELDOM, LOOK + (time.monotonic() - began) / 60))
         for pod in self._pods.values():
