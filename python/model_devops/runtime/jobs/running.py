@@ -26,6 +26,8 @@ LOOK, SELDOM = 1.0, 5.0
 """Seconds between two looks, at first and after some minutes."""
 PATIENCE = 900.0
 """Seconds for which a cluster that doesn't answer is waited for: what runs there runs on meanwhile."""
+KILLS = 60.0
+"""The same where the cluster answers, and what is asked in a pod is killed."""
 SENDS = 3
 """Times that a pod's files are sent, where the connection breaks off."""
 KIND = "batch/v1/Job"
@@ -69,9 +71,12 @@ def run(wanted: Wanted, tar: Tar, folder: Path, say: Callable[[str], None]) -> l
     cluster = connect(wanted.block.context)
     running = _Running(cluster, wanted, tar, say)
     with running.there():
-        running.start()
-        running.wait()
-        return running.fetch(folder)
+        try:
+            running.start()
+            running.wait()
+            return running.fetch(folder)
+        except KilledError as error:
+            raise running.given_up(error) from error
 
 
 class _Running:
@@ -221,15 +226,13 @@ class _Running:
                 break
             except NotRunningError:
                 return  # the next look tells why
-            except UnreachableError as error:
+            except UnreachableError:
                 if attempt == SENDS:
-                    raise self._given_up(error) from error
+                    raise
         self._pods[pod.shard] = pod
 
-    def _given_up(self, error: UnreachableError) -> ModelDevopsError:
+    def given_up(self, error: KilledError) -> FailedError:
         """What is killed again and again is no matter of reaching it."""
-        if not isinstance(error, KilledError):
-            return error
         memory = getattr(self._wanted.block.resources, "memory", None)
         why = f", perhaps for want of memory: kubernetes.resources.memory is {memory}" if memory else ""
         return FailedError(error.message + why, kind="job")
@@ -243,8 +246,8 @@ class _Running:
                 done = self._look()
                 heard = time.monotonic()
             except UnreachableError as error:
-                if time.monotonic() - heard > PATIENCE:
-                    raise self._given_up(error) from error
+                if time.monotonic() - heard > (KILLS if isinstance(error, KilledError) else PATIENCE):
+                    raise
                 self._say(f"{error.message}; the commands run on, it is asked again")
             time.sleep(min(SELDOM, LOOK + (time.monotonic() - began) / 60))
         for pod in self._pods.values():
